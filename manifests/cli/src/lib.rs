@@ -1,0 +1,1 @@
+//! The commands that make, sign and check manifests.

@@ -1,0 +1,1 @@
+//! XML digital signatures in the one narrow profile that manifests use.

@@ -1,0 +1,1 @@
+//! Manifests as XML: reading, writing, endorsing, validating, policy.

@@ -1,0 +1,1 @@
+//! Disk images as bytes: measure, compress, inflate, inspect while they arrive.

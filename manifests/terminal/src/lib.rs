@@ -1,0 +1,1 @@
+//! How every command speaks: exit codes, errors with hints, progress, prompts, user settings.

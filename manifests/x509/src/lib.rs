@@ -1,0 +1,1 @@
+//! Certificates, keys and chains: who signed, and who vouches for them.

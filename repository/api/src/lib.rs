@@ -1,0 +1,1 @@
+//! The repository over HTTP as values: routes, ranges, error bodies, search, marketplace.

@@ -1,0 +1,1 @@
+//! Publish, find and pull appliances: resumes, verifies, places atomically.

@@ -1,0 +1,1 @@
+//! Who is asking: directory, password file, tokens, client certificates.

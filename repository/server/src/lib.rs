@@ -1,0 +1,1 @@
+//! The appliance repository: an HTTP service over the store.
