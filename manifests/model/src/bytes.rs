@@ -36,8 +36,7 @@ impl FromStr for ByteCount {
     fn from_str(text: &str) -> Result<Self, ByteCountError> {
         let wrong = || ByteCountError(text.to_owned());
         let trimmed = text.trim();
-        let end =
-            trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+        let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
         let (number, unit) = (&trimmed[..end], trimmed[end..].trim().to_ascii_lowercase());
         let factor = match unit.as_str() {
             "tib" => 1 << 40,

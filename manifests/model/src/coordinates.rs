@@ -35,7 +35,12 @@ impl FromStr for Part {
         if good {
             Ok(Self(text.to_owned()))
         } else {
-            Err(PartError(text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()))
+            Err(PartError(
+                text.chars()
+                    .take(80)
+                    .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+                    .collect(),
+            ))
         }
     }
 }
@@ -80,7 +85,9 @@ impl FromStr for Kind {
     /// Every dotted part is itself a [`Part`].
     fn from_str(text: &str) -> Result<Self, PartError> {
         let whole: Part = text.parse()?;
-        text.split('.').try_for_each(|part| part.parse::<Part>().map(drop)).map_err(|_| PartError(text.to_owned()))?;
+        text.split('.')
+            .try_for_each(|part| part.parse::<Part>().map(drop))
+            .map_err(|_| PartError(text.to_owned()))?;
         Ok(Self(whole))
     }
 }
@@ -167,7 +174,9 @@ const TOKENS: [(&str, Token); 5] = [
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
     /// A token has no closing `#` or an unknown name.
-    #[error("`#{0}` is not a token; known are #type#, #os#, #osversion#, #arch#, #version#, each also with a trailing underscore")]
+    #[error(
+        "`#{0}` is not a token; known are #type#, #os#, #osversion#, #arch#, #version#, each also with a trailing underscore"
+    )]
     Token(String),
     /// Two appliances with different coordinates would get the same place.
     #[error("the layout leaves out #{0}#, so two different appliances would get the same place")]
@@ -289,12 +298,12 @@ mod tests {
 
     #[test]
     fn a_layout_must_tell_appliances_apart() {
-        assert_eq!(Layout::new("#type_#", "#os#-#osversion#-#arch#"), Err(LayoutError::Ambiguous("version")));
+        assert_eq!(
+            Layout::new("#type_#", "#os#-#osversion#-#arch#"),
+            Err(LayoutError::Ambiguous("version"))
+        );
         assert_eq!(Layout::new("#typ#", "x"), Err(LayoutError::Token("typ".into())));
         assert!(matches!(Layout::new("#type", "x"), Err(LayoutError::Token(_))));
-        assert!(matches!(
-            Layout::new("../#type_#", Layout::NAME),
-            Err(LayoutError::Path(_))
-        ));
+        assert!(matches!(Layout::new("../#type_#", Layout::NAME), Err(LayoutError::Path(_))));
     }
 }

@@ -67,8 +67,11 @@ impl Algorithm {
 
     /// Reads a name in any spelling met in manifests: `SHA-256`, `sha256`, `SHA_256`.
     pub fn parse(text: &str) -> Result<Self, DigestError> {
-        let plain: String =
-            text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        let plain: String = text
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
         Self::ALL
             .into_iter()
             .find(|a| a.name().replace('-', "").eq_ignore_ascii_case(&plain))

@@ -110,7 +110,12 @@ mod tests {
 
     #[test]
     fn what_is_no_identifier_is_refused() {
-        for text in ["", "MMZu9WvwKIro-rtBQfDk4PsKO7", "QMZu9WvwKIro-rtBQfDk4PsKO7_", "MMZu9WvwKIro+rtBQfDk4PsKO7_"] {
+        for text in [
+            "",
+            "MMZu9WvwKIro-rtBQfDk4PsKO7",
+            "QMZu9WvwKIro-rtBQfDk4PsKO7_",
+            "MMZu9WvwKIro+rtBQfDk4PsKO7_",
+        ] {
             assert_eq!(text.parse::<Identifier>(), Err(IdentifierError), "{text}");
         }
     }

@@ -278,7 +278,10 @@ mod tests {
         let mut manifest = Manifest::empty();
         assert_eq!(manifest.coordinates(), Err(MissingField::Absent("type")));
         manifest.kind = Some("base/..".into());
-        assert!(matches!(manifest.coordinates(), Err(MissingField::Unusable { field: "type", .. })));
+        assert!(matches!(
+            manifest.coordinates(),
+            Err(MissingField::Unusable { field: "type", .. })
+        ));
     }
 
     #[test]

@@ -255,8 +255,22 @@ mod tests {
     #[test]
     fn nothing_leaves_the_tree() {
         for text in [
-            "..", "a/../b", "a/./b", "a//b", "/a", "a/.hidden", "a\\b", "a%2e%2e", "a/b\0", "a/\nb", "é",
-            "-rf", "a/ b", "a/~b", "a:b", "a/b?",
+            "..",
+            "a/../b",
+            "a/./b",
+            "a//b",
+            "/a",
+            "a/.hidden",
+            "a\\b",
+            "a%2e%2e",
+            "a/b\0",
+            "a/\nb",
+            "é",
+            "-rf",
+            "a/ b",
+            "a/~b",
+            "a:b",
+            "a/b?",
         ] {
             assert!(TreePath::parse(text).is_err(), "{text:?}");
         }
