@@ -1,0 +1,15 @@
+//! One TOML file in sections, read by several programs, each its own part.
+//!
+//! A program opens the [`SiteText`], asks for its [`Section`], and takes typed values from it by
+//! key. Whatever is wrong is noted with its place and the reading goes on with a default, so that
+//! one run reports every problem: unknown and repeated keys, values of the wrong type, values that
+//! mean nothing. Only [`Section::finish`] and [`Problems::into_result`] decide.
+//!
+//! Nothing here reads a file: the text comes in as an argument, and so does the folder that
+//! relative paths start from.
+
+mod problems;
+mod section;
+
+pub use problems::{Invalid, Problem, Problems};
+pub use section::{Section, SiteText};

@@ -1,0 +1,80 @@
+//! What is wrong with a file, where, and how to mend it.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::fmt;
+use std::ops::Range;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Bytes of the text it is about.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub cure: Option<String>,
+}
+
+/// Everything found wrong so far.
+#[derive(Clone, Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+/// A file that cannot be used, with everything that is wrong in it.
+///
+/// `Display` is the whole report: for each problem `file:line:column`, the line, and the cure.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct Invalid {
+    file: String,
+    text: String,
+    problems: Vec<Problem>,
+}
+
+impl Problems {
+    /// Notes a problem.
+    pub fn add(&mut self, span: Range<usize>, message: impl Into<String>, cure: Option<String>) {
+        self.0.push(Problem { span, message: message.into(), cure });
+    }
+
+    /// Takes over what somebody else noted.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Nothing if nothing is wrong, else the report. `file` is the name shown, `text` its content.
+    pub fn into_result(mut self, file: &str, text: &str) -> Result<(), Invalid> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.0.sort_by_key(|p| (p.span.start, p.span.end));
+        Err(Invalid { file: file.to_owned(), text: text.to_owned(), problems: self.0 })
+    }
+}
+
+impl Invalid {
+    /// The problems in the order of the file.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let renderer = Renderer::plain();
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            let end = problem.span.end.min(self.text.len());
+            let span = problem.span.start.min(end)..end;
+            let snippet = Snippet::source(&self.text)
+                .path(&self.file)
+                .annotation(AnnotationKind::Primary.span(span));
+            let mut group = Level::ERROR.primary_title(&problem.message).element(snippet);
+            if let Some(cure) = &problem.cure {
+                group = group.element(Level::HELP.message(cure));
+            }
+            f.write_str(&renderer.render(&[group]))?;
+        }
+        Ok(())
+    }
+}
