@@ -169,6 +169,22 @@ pub struct Manifest {
     pub endorsement: Option<Endorsement>,
     /// Reason for no longer using it (historical metadata carries it in the manifest itself).
     pub deprecated: Option<String>,
+    /// What a historical manifest says that format 1 has no element for (publisher, tag, ports):
+    /// element name and value, in the order of the document.
+    #[serde(serialize_with = "by_name", skip_serializing_if = "Vec::is_empty")]
+    pub historical: Vec<(String, String)>,
+}
+
+/// One list of values for each name, so that a repeated element loses nothing in JSON.
+fn by_name<S: serde::Serializer>(
+    list: &[(String, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut names: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
+    for (name, value) in list {
+        names.entry(name).or_default().push(value);
+    }
+    names.serialize(serializer)
 }
 
 /// A field that is needed here and not in the manifest, or not usable as a name.
@@ -216,6 +232,7 @@ impl Manifest {
             identifier: None,
             endorsement: None,
             deprecated: None,
+            historical: Vec::new(),
         }
     }
 
