@@ -1,9 +1,9 @@
 //! What we think of a signed document: three answers, never one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Is the mathematics right?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignatureState {
     /// The signature covers the document and was made with the certificate's key.
@@ -17,7 +17,7 @@ pub enum SignatureState {
 }
 
 /// Does the site know the signer?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignerState {
     /// A chain leads to one of the site's trust anchors, now and at the endorsement.
@@ -33,7 +33,7 @@ pub enum SignerState {
 }
 
 /// Do the site's own rules allow this signer here?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicyState {
     /// A rule allows it.
@@ -45,7 +45,7 @@ pub enum PolicyState {
 }
 
 /// The three results, with a sentence for each thing that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Is the mathematics right?
     pub signature: SignatureState,
