@@ -1,2 +1,44 @@
 //! The project's own chores.
-fn main() {}
+//!
+//! ```text
+//! cargo xtask demo [--once]   the main job on embedded defaults, from nothing to a verified image
+//! cargo xtask test            everything that must hold before a change lands
+//! cargo xtask bench           the figures of docs/performance.md, measured anew
+//! cargo xtask setup           installs what the tests use, and nothing else
+//! cargo xtask tidy            the repository's own rules
+//! ```
+
+mod bench;
+mod demo;
+mod run;
+mod setup;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask demo [--once] | test | bench | setup | tidy";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["demo"] => demo::run(demo::Until::Interrupted),
+        ["demo", "--once"] => demo::run(demo::Until::Done),
+        ["test"] => test::run(),
+        ["bench", names @ ..] => bench::run(names),
+        ["setup"] => setup::run(),
+        ["tidy"] => tidy::run(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the tests use beside Rust, installed by name and named before.
+
+use crate::run::{check, find, tools};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Programs by the Debian package that brings them.
+const PROGRAMS: [(&str, &str); 10] = [
+    ("slapd", "slapd"),
+    ("ldapadd", "ldap-utils"),
+    ("xmlsec1", "xmlsec1"),
+    ("xmllint", "libxml2-utils"),
+    ("curl", "curl"),
+    ("openssl", "openssl"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("qemu-img", "qemu-utils"),
+    ("unzip", "unzip"),
+];
+
+/// Installs what is missing.
+pub(crate) fn run() -> Result<()> {
+    let missing: Vec<&str> =
+        PROGRAMS.iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        println!("every program the tests use is here");
+    } else {
+        debian(&missing)?;
+    }
+    axe().map(|file| println!("axe-core: {}", file.display()))?;
+    s3_server().map(|file| println!("S3 server: {}", file.display()))
+}
+
+/// Installs Debian packages. slapd's own service is not started: the tests run their own.
+fn debian(packages: &[&str]) -> Result<()> {
+    println!("installing with apt-get: {}", packages.join(" "));
+    if find("apt-get").is_none() {
+        bail!("there is no apt-get here; install these by hand: {}", packages.join(" "));
+    }
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+        command
+    };
+    check(apt().args(["update", "-qq"]))?;
+    check(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
+        .context("apt-get needs root; run `apt-get install` with these packages yourself otherwise")
+}
+
+/// axe-core, the accessibility checker, as one script file; taken from the Python package that
+/// carries it.
+pub(crate) fn axe() -> Result<PathBuf> {
+    let file = tools().join("axe.min.js");
+    if file.is_file() {
+        return Ok(file);
+    }
+    println!("installing axe-core from the Python package axe-playwright-python");
+    let folder = tools().join("axe");
+    std::fs::create_dir_all(&folder)?;
+    let pip = find("pip3").or_else(|| find("pip"));
+    if pip.is_none() {
+        debian(&["python3-pip"])?;
+    }
+    let pip = pip.or_else(|| find("pip3")).context("there is no pip")?;
+    check(
+        Command::new(pip)
+            .args(["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest"])
+            .arg(&folder)
+            .arg("axe-playwright-python==0.1.8"),
+    )?;
+    let wheel = first_file(&folder, "whl").context("pip brought no wheel")?;
+    check(Command::new("unzip").args(["-o", "-q"]).arg(&wheel).arg("*/axe.min.js").arg("-d").arg(&folder))?;
+    let script = find_below(&folder, "axe.min.js").context("the wheel holds no axe.min.js")?;
+    std::fs::copy(script, &file)?;
+    Ok(file)
+}
+
+/// A real S3 server program, built from its package.
+pub(crate) fn s3_server() -> Result<PathBuf> {
+    let file = tools().join("bin/s3s-fs");
+    if file.is_file() {
+        return Ok(file);
+    }
+    bail!("not decided yet")
+}
+
+fn first_file(folder: &Path, extension: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    entries.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == extension))
+}
+
+fn find_below(folder: &Path, name: &str) -> Option<PathBuf> {
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if let Some(found) = find_below(&path, name) {
+                return Some(found);
+            }
+        } else if path.file_name().is_some_and(|n| n == name) {
+            return Some(path);
+        }
+    }
+    None
+}
