@@ -4,14 +4,14 @@
 //! them, so that they mean the same in their new place.
 
 use crate::format1::NAMESPACE;
-use crate::reader::{Element, elements};
+use crate::reader::{Element, elements, namespace};
 use crate::xml::DS;
 use std::fmt::Write as _;
 
 /// The foreign children of a root, each complete in itself.
 pub(crate) fn of(root: Element<'_>) -> Vec<String> {
     elements(root)
-        .filter(|n| !matches!(n.tag_name().namespace(), None | Some(NAMESPACE | DS)))
+        .filter(|n| !matches!(namespace(*n), None | Some(NAMESPACE | DS)))
         .map(standalone)
         .collect()
 }

@@ -5,7 +5,7 @@
 //! nobody knows are noted and left aside, because what people wrote by hand in 2010 varies.
 
 use crate::dates;
-use crate::reader::{Element, Reader, Seen, elements, name};
+use crate::reader::{Element, Reader, Seen, elements, name, namespace};
 use stratus_model::{Compression, Manifest};
 
 /// Elements without which a manifest of any format names no appliance.
@@ -21,7 +21,7 @@ pub(crate) fn read<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Manifest {
     let mut seen = Seen::default();
     reader.elements_only(root);
     for node in elements(root) {
-        if node.tag_name().namespace().is_some() {
+        if namespace(node).is_some() {
             reader
                 .notes
                 .push(format!("<{}> is of another namespace and was left aside", name(node)));

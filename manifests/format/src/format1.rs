@@ -11,7 +11,7 @@ mod endorsement;
 mod files;
 
 use crate::problem::printable;
-use crate::reader::{Element, Reader, Seen, elements, name};
+use crate::reader::{Element, Reader, Seen, elements, name, namespace};
 use crate::values;
 use crate::xml::DS;
 pub(crate) use endorsement::read as read_endorsement;
@@ -34,8 +34,29 @@ const NEEDED: [&str; 11] = [
     "bytes",
     "checksum",
 ];
-/// Elements that may be given several times.
-const REPEATED: [&str; 5] = ["checksum", "comment", "location", "hypervisor", "replaces"];
+/// Elements that may be given once.
+const SINGLE: [&str; 20] = [
+    "created",
+    "type",
+    "version",
+    "arch",
+    "user",
+    "os",
+    "osversion",
+    "compression",
+    "filename",
+    "format",
+    "bytes",
+    "compressed",
+    "title",
+    "description",
+    "valid",
+    "bus",
+    "minimum",
+    "deprecated",
+    "identifier",
+    "endorsement",
+];
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// Reads the tree below `<manifest>`.
@@ -45,9 +66,8 @@ pub(crate) fn read<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Manifest {
     reader.elements_only(root);
     attributes(reader, root, &[]);
     for node in ours(reader, root) {
-        let repeated = REPEATED.contains(&name(node));
-        let first = repeated && seen.has(Some(NAMESPACE), name(node)) || seen.first(reader, node);
-        if first {
+        let again = seen.has(Some(NAMESPACE), name(node)) && !SINGLE.contains(&name(node));
+        if again || seen.first(reader, node) {
             field(reader, &mut manifest, node);
         }
     }
@@ -66,14 +86,15 @@ pub(crate) fn ours<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Vec<Elemen
     let mut other = false;
     let mut signed = false;
     for node in elements(root) {
-        let is_ours = node.tag_name().namespace() == Some(NAMESPACE);
+        let is_ours = namespace(node) == Some(NAMESPACE);
         if signed {
             reader.wrong(node, "nothing follows the signature", &format!("<{}>", name(node)));
         } else if is_ours && other {
-            let rule = format!("<{}> comes before the elements of other namespaces", name(node));
-            reader.broken(node, rule);
+            let rule = "elements of other namespaces come after the last one of ours";
+            reader.wrong(node, rule, &format!("<{}> after one", name(node)));
+            other = false;
         }
-        match node.tag_name().namespace() {
+        match namespace(node) {
             Some(NAMESPACE) => found.push(node),
             Some(DS) if name(node) == "Signature" => signed = true,
             Some(_) => other = true,
@@ -175,7 +196,7 @@ fn minimum<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Option<Minimum> {
         if !seen.first(reader, child) {
             continue;
         }
-        match (child.tag_name().namespace(), name(child)) {
+        match (namespace(child), name(child)) {
             (Some(NAMESPACE), "cpu") => {
                 let rule = "a whole number, at least 1";
                 minimum.cpu = reader.parsed(child, rule, values::processors);

@@ -12,7 +12,7 @@ mod endorsement;
 mod fields;
 
 use crate::problem::printable;
-use crate::reader::{Element, Reader, elements, name};
+use crate::reader::{Element, Reader, elements, name, namespace};
 use crate::xml::DS;
 use stratus_model::Manifest;
 
@@ -33,7 +33,7 @@ enum Vocabulary {
 }
 
 fn vocabulary(node: Element<'_>) -> Vocabulary {
-    match node.tag_name().namespace() {
+    match namespace(node) {
         Some(DCTERMS) => Vocabulary::Dcterms,
         Some(SLREQ) => Vocabulary::Slreq,
         Some(SLTERMS | SLTERMS_EARLY) => Vocabulary::Slterms,

@@ -3,7 +3,7 @@
 use crate::extensions;
 use crate::format1;
 use crate::problem::{Problem, ReadError, ReadErrorKind, printable};
-use crate::reader::{Reader, elements, name};
+use crate::reader::{Reader, elements, name, namespace};
 use crate::xml::{self, DS};
 use crate::{flat, rdf};
 use roxmltree::Document;
@@ -89,7 +89,7 @@ pub(crate) fn read_document(document: &Document<'_>) -> Result<Unverified, ReadE
 /// The format by root element and namespace.
 pub(crate) fn format_of(document: &Document<'_>) -> Result<ManifestFormat, ReadError> {
     let root = document.root_element();
-    match (root.tag_name().namespace(), name(root)) {
+    match (namespace(root), name(root)) {
         (None, "manifest") => Ok(ManifestFormat::Flat2010),
         (Some(rdf::RDF), "RDF") => Ok(ManifestFormat::Rdf),
         (Some(format1::NAMESPACE), "manifest") => Ok(ManifestFormat::Format1),

@@ -168,7 +168,7 @@ pub(crate) struct Seen<'d>(HashMap<(Option<&'d str>, &'d str), Element<'d>>);
 impl<'d> Seen<'d> {
     /// Whether this is the first of its name; a second one is a problem.
     pub(crate) fn first(&mut self, reader: &mut Reader<'d>, node: Element<'d>) -> bool {
-        let key = (node.tag_name().namespace(), node.tag_name().name());
+        let key = (namespace(node), name(node));
         let Some(earlier) = self.0.get(&key) else {
             self.0.insert(key, node);
             return true;
@@ -194,6 +194,11 @@ impl<'d> Seen<'d> {
 /// Child elements only.
 pub(crate) fn elements<'d>(node: Element<'d>) -> impl Iterator<Item = Element<'d>> {
     node.children().filter(Node::is_element)
+}
+
+/// Namespace of an element; `xmlns=""` is none.
+pub(crate) fn namespace<'d>(node: Element<'d>) -> Option<&'d str> {
+    node.tag_name().namespace().filter(|n| !n.is_empty())
 }
 
 /// Local name of an element.

@@ -2,7 +2,7 @@
 
 use super::{NAMESPACE, attributes, line, unknown};
 use crate::email;
-use crate::reader::{Element, Reader, Seen, elements, name};
+use crate::reader::{Element, Reader, Seen, elements, name, namespace};
 use stratus_model::{Endorsement, Endorser, Subject};
 
 /// Reads an endorsement; everything but the e-mail address must be there.
@@ -48,7 +48,7 @@ fn children<'d>(
     let mut found = Vec::new();
     for child in elements(node) {
         attributes(reader, child, &[]);
-        if child.tag_name().namespace() != Some(NAMESPACE) {
+        if namespace(child) != Some(NAMESPACE) {
             unknown(reader, child, name(child));
         } else if seen.first(reader, child) {
             found.push(child);

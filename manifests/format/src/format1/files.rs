@@ -2,7 +2,7 @@
 
 use super::{NAMESPACE, attributes, unknown};
 use crate::problem::printable;
-use crate::reader::{Element, Reader, Seen, elements, name, whole};
+use crate::reader::{Element, Reader, Seen, elements, name, namespace, whole};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use stratus_model::{Algorithm, Chunks, Compressed, Digest};
@@ -31,7 +31,7 @@ pub(super) fn compressed<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Opti
     reader.elements_only(node);
     attributes(reader, node, &[]);
     for child in elements(node) {
-        match (child.tag_name().namespace(), name(child)) {
+        match (namespace(child), name(child)) {
             (Some(NAMESPACE), "bytes") if seen.first(reader, child) => {
                 attributes(reader, child, &[]);
                 bytes = reader.number(child, 1);
