@@ -223,16 +223,23 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn run(mut self) -> Result<(Measured, u64), ImageError> {
-        let rest = self.whole_members()?;
-        if self.source.at == 0 {
-            return Err(ImageError::Empty(Form::Compressed));
-        }
-        if !rest.is_empty() {
-            self.stream(rest)?;
-        }
+        let read = self.read();
+        // Closed even after a failure: a fault in what was handed out before comes first.
         self.jobs.close();
         self.ordered.close();
+        read?;
         Ok((self.source.compressed.finish()?, self.members))
+    }
+
+    fn read(&mut self) -> Result<(), ImageError> {
+        let rest = self.whole_members()?;
+        if self.source.at == 0 {
+            Err(ImageError::Empty(Form::Compressed))
+        } else if rest.is_empty() {
+            Ok(())
+        } else {
+            self.stream(rest)
+        }
     }
 
     /// Hands out members that state their lengths. Gives the bytes read of what is something else;

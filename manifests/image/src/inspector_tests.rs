@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An image of some size and its gzip file.
 fn sample(megabytes: usize) -> (Vec<u8>, Vec<u8>) {
-    let content: Vec<u8> = (0..megabytes << 20).map(|i| (i / 7 % 251) as u8).collect();
+    let content: Vec<u8> =
+        (0..=250u8).flat_map(|byte| [byte; 7]).cycle().take(megabytes << 20).collect();
     let mut encoder = Encoder::new(Level::new(1).unwrap());
     let file = content.chunks(crate::member::CONTENT).flat_map(|c| encoder.encode(c)).collect();
     (content, file)

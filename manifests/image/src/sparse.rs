@@ -112,7 +112,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut writer = SparseWriter::new(file.reopen().unwrap());
         writer.write_all(&[1; 4096]).unwrap();
-        (0..64).for_each(|_| writer.write_all(&[0; 1 << 20]).unwrap());
+        (0..64).for_each(|_| writer.write_all(&vec![0; 1 << 20]).unwrap());
         writer.flush().unwrap();
         let metadata = fs::metadata(file.path()).unwrap();
         assert_eq!(metadata.len(), 4096 + (64 << 20));
