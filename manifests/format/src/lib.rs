@@ -19,11 +19,13 @@
 //! refusal names line, column, rule and value, all problems of a document together.
 
 mod dates;
+pub mod deprecation;
 mod email;
 mod emit;
 mod extensions;
 mod flat;
 mod format1;
+pub mod policy;
 mod problem;
 mod rdf;
 mod read;
@@ -35,6 +37,7 @@ mod xml;
 
 pub use emit::WriteError;
 pub use format1::NAMESPACE;
+pub use policy::Policy;
 pub use problem::{Problem, ReadError, ReadErrorKind};
 pub use read::{Unverified, read};
 pub use write::write;

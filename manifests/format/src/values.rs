@@ -7,6 +7,8 @@ use stratus_model::{Compression, DiskFormat, Kind, Part};
 pub(crate) const PART: &str =
     "1 to 64 ASCII letters, digits and `.`, `_`, `+`, `~`, `-`, with a letter or digit first";
 pub(crate) const KIND: &str = "a type such as base or grid.ce: words of letters and digits with dots between them, at most 64 characters";
+pub(crate) const NAME: &str =
+    "the name of an appliance with its version: ASCII letters, digits and `.`, `_`, `+`, `~`, `-`";
 pub(crate) const LINE: &str = "one line of at most 1024 characters without control characters";
 pub(crate) const PROSE: &str = "text without control characters other than line breaks and tabs";
 pub(crate) const WORD: &str = "a word of lower-case letters, digits and `-`, at most 32 characters";
@@ -65,4 +67,12 @@ pub(crate) fn disk_format(text: &str) -> Option<DiskFormat> {
 
 pub(crate) fn processors(text: &str) -> Option<u32> {
     crate::reader::whole(text).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)
+}
+
+/// The name of an appliance with its version: parts joined by `-`.
+pub(crate) fn name(text: &str) -> Option<String> {
+    let fits = (1..=400).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~-".contains(&b));
+    fits.then(|| text.to_owned())
 }
