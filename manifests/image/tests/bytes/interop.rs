@@ -1,13 +1,11 @@
 //! Other programs read what is written here, and the reverse.
 
-mod support;
-
+use crate::support::{compressed, disk, go_on, inflated};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use stratus_image::{Algorithms, ImageError, measure};
 use stratus_model::DiskFormat;
-use support::{compressed, disk, go_on, inflated};
 
 /// Runs a program; its output, or a message that says what to install.
 fn output(program: &str, package: &str, arguments: &[&str]) -> Vec<u8> {

@@ -1,10 +1,8 @@
 //! Every way in which a gzip file can be wrong, and the odd ones that are right. Each case is kept
 //! for ever, and every reader of the crate must judge it alike.
 
-mod support;
-
+use crate::support::{Member, compressed, disk, verdicts};
 use stratus_image::{Form, ImageError, Inspected};
-use support::{Member, compressed, disk, verdicts};
 
 const ANY: u64 = u64::MAX;
 
