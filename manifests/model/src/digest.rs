@@ -1,6 +1,6 @@
 //! Digests with their algorithm, so that one can never be compared with another's bytes.
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
 use std::fmt;
 
 /// A digest algorithm that manifests name.
@@ -145,6 +145,20 @@ impl Serialize for Digest {
     }
 }
 
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            algorithm: String,
+            value: String,
+        }
+        let Fields { algorithm, value } = Fields::deserialize(deserializer)?;
+        Algorithm::parse(&algorithm)
+            .and_then(|algorithm| Self::from_hex(algorithm, &value))
+            .map_err(de::Error::custom)
+    }
+}
+
 /// Keeps an error message short, whatever a stranger sent.
 fn shorten(text: &str) -> String {
     let mut short: String =
@@ -173,6 +187,15 @@ mod tests {
         assert!(Digest::from_hex(Algorithm::Md5, &"0f".repeat(16)).is_ok());
         assert!(Digest::from_hex(Algorithm::Md5, &"0f".repeat(20)).is_err());
         assert!(Digest::from_hex(Algorithm::Sha1, &"zz".repeat(20)).is_err());
+    }
+
+    #[test]
+    fn a_digest_reads_as_it_was_written() {
+        let digest = Digest::sha256([7; 32]);
+        let json = serde_json::to_string(&digest).unwrap();
+        assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);
+        let wrong = json.replace("0707", "07");
+        assert!(serde_json::from_str::<Digest>(&wrong).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::{Algorithm, Coordinates, Digest, Identifier, Kind, Part, PartError, Subject};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The formats that can be read. Only [`ManifestFormat::Format1`] is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -22,7 +22,7 @@ pub enum ManifestFormat {
 }
 
 /// How the disk inside the gzip file is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DiskFormat {
     /// The bytes of the disk.
