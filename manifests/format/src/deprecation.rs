@@ -152,7 +152,7 @@ fn fields<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Option<Deprecation>
             "reason" => reason = format1::prose(reader, node),
             "created" => created = reader.date(node),
             "replacedBy" => replaced_by = reader.parsed(node, values::NAME, values::name),
-            "endorsement" => endorsement = format1::read_endorsement(reader, node),
+            "endorsement" => endorsement = Some(format1::read_endorsement(reader, node)),
             other => format1::unknown(reader, node, &printable(other)),
         }
     }

@@ -85,15 +85,12 @@ impl Emitter {
 
     /// The document, ending in a line feed.
     pub(crate) fn finish(self) -> Result<String, WriteError> {
-        match self.refused {
-            Some(error) => Err(error),
-            None => {
-                let mut text =
-                    String::from_utf8(self.writer.into_inner()).expect("made of strings");
-                text.push('\n');
-                Ok(text)
-            }
+        if let Some(error) = self.refused {
+            return Err(error);
         }
+        let mut text = String::from_utf8(self.writer.into_inner()).expect("made of strings");
+        text.push('\n');
+        Ok(text)
     }
 }
 

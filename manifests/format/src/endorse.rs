@@ -40,7 +40,9 @@ pub enum EndorseError {
     #[error("the document cannot be read")]
     Read(#[source] ReadError),
     /// It is of a historical format.
-    #[error("only format 1 is signed, and this is a manifest of a historical format; ask for it to be upgraded, or make a new one from the image")]
+    #[error(
+        "only format 1 is signed, and this is a manifest of a historical format; ask for it to be upgraded, or make a new one from the image"
+    )]
     Historical(ManifestFormat),
     /// It does not say enough about its image to stand for it.
     #[error("the manifest does not say enough to be signed; it lacks {}", .0.join(", "))]
@@ -49,7 +51,9 @@ pub enum EndorseError {
     #[error("the document cannot be written in the form that is signed")]
     Write(#[source] WriteError),
     /// The certificate is not valid at the time of signing.
-    #[error("the certificate of `{subject}` is valid from {not_before} to {not_after}, not at {now}")]
+    #[error(
+        "the certificate of `{subject}` is valid from {not_before} to {not_after}, not at {now}"
+    )]
     CertificateNotValid {
         /// Whose.
         subject: String,
@@ -67,7 +71,7 @@ pub enum EndorseError {
     #[error("the key cannot be used for signing")]
     Key(#[source] KeyError),
     /// The signature could not be made.
-    #[error("the document cannot be signed")]
+    #[error("the signature cannot be made")]
     Sign(#[source] SignError),
     /// What was signed does not verify, as when key and certificate do not belong together.
     #[error("the signature that was made is not good: {0}")]
@@ -96,7 +100,10 @@ pub fn endorse_with(
         return Err(EndorseError::Historical(format));
     }
     let mut notes = unverified.notes().to_vec();
-    notes.extend(replaced(unverified.carries_signature(), unverified.manifest().endorsement.is_some()));
+    notes.extend(replaced(
+        unverified.carries_signature(),
+        unverified.manifest().endorsement.is_some(),
+    ));
     let extensions = unverified.extensions().to_vec();
     let mut manifest = unverified.into_unverified_manifest();
     if format != ManifestFormat::Format1 {
@@ -157,9 +164,10 @@ pub(crate) fn endorsement(
     now: Timestamp,
     email: Option<&str>,
 ) -> Result<Endorsement, EndorseError> {
-    let leaf = credential.chain.first().ok_or_else(|| {
-        EndorseError::NotGood("the credential has no certificate".to_owned())
-    })?;
+    let leaf = credential
+        .chain
+        .first()
+        .ok_or_else(|| EndorseError::NotGood("the credential has no certificate".to_owned()))?;
     if now < leaf.not_before() || now > leaf.not_after() {
         return Err(EndorseError::CertificateNotValid {
             subject: leaf.subject().to_string(),
@@ -169,7 +177,7 @@ pub(crate) fn endorsement(
         });
     }
     let email = match email {
-        Some(given) => Some(own_email(given, &leaf.emails())?),
+        Some(given) => Some(own_email(given, leaf.emails())?),
         None => leaf.emails().iter().find_map(|e| email::plain(e)),
     };
     let endorser = Endorser {

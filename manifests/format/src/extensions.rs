@@ -32,8 +32,10 @@ fn standalone(node: Element<'_>) -> String {
 }
 
 /// Declarations of the parent that the element does not make itself.
-fn inherited<'d>(node: Element<'d>) -> Vec<&'d roxmltree::Namespace<'d>> {
-    let Some(parent) = node.parent_element() else { return Vec::new() };
+fn inherited(node: Element<'_>) -> Vec<&roxmltree::Namespace<'_>> {
+    let Some(parent) = node.parent_element() else {
+        return Vec::new();
+    };
     let start_tag = start_tag(node);
     parent
         .namespaces()
@@ -42,7 +44,7 @@ fn inherited<'d>(node: Element<'d>) -> Vec<&'d roxmltree::Namespace<'d>> {
         .collect()
 }
 
-fn start_tag<'d>(node: Element<'d>) -> &'d str {
+fn start_tag(node: Element<'_>) -> &str {
     let source = &node.document().input_text()[node.range()];
     let end = node.first_child().map_or(source.len(), |c| c.range().start - node.range().start);
     &source[..end]

@@ -73,7 +73,9 @@ fn checksum(reader: &mut Reader<'_>, manifest: &mut Manifest, node: Element<'_>)
     let Some(algorithm) = node.attribute("type").map(str::to_owned) else {
         return reader.broken(node, "<checksum> says its algorithm in the attribute `type`");
     };
-    let Some(hex) = reader.required_text(node) else { return };
+    let Some(hex) = reader.required_text(node) else {
+        return;
+    };
     if let Some(digest) = reader.digest(node, &algorithm, &hex) {
         reader.add_digest(&mut manifest.checksums, node, digest);
     }

@@ -84,11 +84,14 @@ pub(crate) fn read<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Manifest {
 pub(crate) fn ours<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Vec<Element<'d>> {
     let mut found = Vec::new();
     let mut other = false;
-    let mut signed = false;
+    let (mut signed, mut told) = (false, false);
     for node in elements(root) {
         let is_ours = namespace(node) == Some(NAMESPACE);
         if signed {
-            reader.wrong(node, "nothing follows the signature", &format!("<{}>", name(node)));
+            if !told {
+                reader.wrong(node, "nothing follows the signature", &format!("<{}>", name(node)));
+            }
+            told = true;
         } else if is_ours && other {
             let rule = "elements of other namespaces come after the last one of ours";
             reader.wrong(node, rule, &format!("<{}> after one", name(node)));
@@ -141,10 +144,10 @@ fn field<'d>(reader: &mut Reader<'d>, manifest: &mut Manifest, node: Element<'d>
         }
         "hypervisor" => manifest.hypervisors.extend(word(reader, node)),
         "bus" => manifest.bus = word(reader, node),
-        "minimum" => manifest.minimum = minimum(reader, node),
+        "minimum" => manifest.minimum = Some(minimum(reader, node)),
         "replaces" => manifest.replaces.extend(identifier(reader, node).map(|i| i.to_string())),
         "identifier" => manifest.identifier = identifier(reader, node),
-        "endorsement" => manifest.endorsement = endorsement::read(reader, node),
+        "endorsement" => manifest.endorsement = Some(endorsement::read(reader, node)),
         other => unknown(reader, node, other),
     }
 }
@@ -187,7 +190,7 @@ pub(crate) fn identifier(reader: &mut Reader<'_>, node: Element<'_>) -> Option<I
     reader.parsed(node, values::IDENTIFIER, |t| t.parse().ok())
 }
 
-fn minimum<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Option<Minimum> {
+fn minimum<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Minimum {
     let mut minimum = Minimum::default();
     let mut seen = Seen::default();
     reader.elements_only(node);
@@ -206,7 +209,7 @@ fn minimum<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Option<Minimum> {
             (_, other) => unknown(reader, child, other),
         }
     }
-    Some(minimum)
+    minimum
 }
 
 /// What is said twice must be the same, and something strong must be said at all.

@@ -114,14 +114,11 @@ impl<'d> Reader<'d> {
         algorithm: &str,
         hex: &str,
     ) -> Option<Digest> {
-        let known = match Algorithm::parse(algorithm) {
-            Ok(known) => known,
-            Err(_) => {
-                let rule =
-                    "the algorithm of a checksum must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512";
-                self.wrong(node, rule, algorithm);
-                return None;
-            }
+        let Ok(known) = Algorithm::parse(algorithm) else {
+            let rule =
+                "the algorithm of a checksum must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512";
+            self.wrong(node, rule, algorithm);
+            return None;
         };
         let digest = Digest::from_hex(known, hex).ok();
         if digest.is_none() {
@@ -192,17 +189,17 @@ impl<'d> Seen<'d> {
 }
 
 /// Child elements only.
-pub(crate) fn elements<'d>(node: Element<'d>) -> impl Iterator<Item = Element<'d>> {
+pub(crate) fn elements(node: Element<'_>) -> impl Iterator<Item = Element<'_>> {
     node.children().filter(Node::is_element)
 }
 
 /// Namespace of an element; `xmlns=""` is none.
-pub(crate) fn namespace<'d>(node: Element<'d>) -> Option<&'d str> {
+pub(crate) fn namespace(node: Element<'_>) -> Option<&str> {
     node.tag_name().namespace().filter(|n| !n.is_empty())
 }
 
 /// Local name of an element.
-pub(crate) fn name<'d>(node: Element<'d>) -> &'d str {
+pub(crate) fn name(node: Element<'_>) -> &str {
     node.tag_name().name()
 }
 

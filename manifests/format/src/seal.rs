@@ -36,9 +36,11 @@ pub(crate) fn open(text: &str) -> Result<Seal, Unsealed> {
         },
         other => Unsealed::bad(format!("the signature is not good: {}", with_causes(&other))),
     })?;
-    let leaf = document.certificates.first().ok_or_else(|| Unsealed::bad("there is no certificate"))?;
-    let leaf = Certificate::from_der(leaf)
-        .map_err(|e| Unsealed::bad(format!("the certificate is not readable: {}", with_causes(&e))))?;
+    let leaf =
+        document.certificates.first().ok_or_else(|| Unsealed::bad("there is no certificate"))?;
+    let leaf = Certificate::from_der(leaf).map_err(|e| {
+        Unsealed::bad(format!("the certificate is not readable: {}", with_causes(&e)))
+    })?;
     Ok(Seal { document, leaf })
 }
 
@@ -47,7 +49,8 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text += &format!(": {inner}");
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
         cause = inner.source();
     }
     text
@@ -75,7 +78,7 @@ impl Seal {
         ] {
             match claimed {
                 None => found.push(format!("the endorsement names no {what}")),
-                Some(claimed) if !same_name(claimed, &certified) => found.push(format!(
+                Some(claimed) if !same_name(claimed, certified) => found.push(format!(
                     "the endorsement's {what} `{}` is not the certificate's, `{certified}`",
                     crate::problem::printable_line(claimed.as_str())
                 )),
@@ -87,7 +90,9 @@ impl Seal {
             && !emails.is_empty()
             && !emails.iter().any(|e| e.eq_ignore_ascii_case(email))
         {
-            found.push(format!("the endorsement's e-mail address `{email}` is not in the certificate"));
+            found.push(format!(
+                "the endorsement's e-mail address `{email}` is not in the certificate"
+            ));
         }
         found
     }
@@ -111,8 +116,8 @@ impl Seal {
         let weak_counts = policy.is_some_and(|p| p.accept_weak);
         if self.document.strength == Strength::Weak && !weak_counts {
             signer.reasons.push(format!(
-                "the signature was made with {}, which anybody may forge today, so nobody is trusted for it",
-                self.document.algorithm
+                "the signature was made with {}, which proves nothing any more, so nobody is trusted for it",
+                short(self.document.algorithm)
             ));
             if signer.state == SignerState::Trusted {
                 signer.state = SignerState::Untrusted;
@@ -120,6 +125,11 @@ impl Seal {
         }
         signer
     }
+}
+
+/// The name of an algorithm without the address of the standard that defines it.
+pub(crate) fn short(algorithm: &'static str) -> &'static str {
+    algorithm.rsplit('#').next().unwrap_or(algorithm)
 }
 
 /// What is known about the signer.

@@ -68,8 +68,8 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, Tag<'_>, usize)> {
     let at = from + text[from..].find('<')?;
     let rest = &text[at..];
     let until = |mark: &str| rest.find(mark).map(|i| at + i + mark.len());
-    if rest.starts_with("<!--") {
-        let end = rest[4..].find("-->").map(|i| at + 4 + i + 3)?;
+    if let Some(comment) = rest.strip_prefix("<!--") {
+        let end = comment.find("-->").map(|i| at + 4 + i + 3)?;
         return Some((at, Tag::Other, end));
     }
     if rest.starts_with("<![CDATA[") {
@@ -126,16 +126,16 @@ fn misfit(
         return fault(ReadErrorKind::NotXml, text, at, rule);
     };
     let open = printable(top.name);
-    let mut rule =
-        format!("</{found}> does not close <{open}>, which was opened at {}", place(text, top.at));
     let next = next_tag(text, end);
-    if below.is_some_and(|b| b.name == top.name) {
-        rule += &format!("; the <{open}> there was probably meant to be </{open}>");
+    let cure = if below.is_some_and(|b| b.name == top.name) {
+        format!("the <{open}> there was probably meant to be </{open}>")
     } else if matches!(next, Some((_, Tag::Start(n), _)) if n == name) {
-        rule += &format!("; the tags of `{found}` seem to be swapped: write <{found}>…</{found}>");
+        format!("the tags of `{found}` seem to be swapped: write <{found}>…</{found}>")
     } else {
-        rule += &format!("; write </{open}> first");
-    }
+        format!("write </{open}> first")
+    };
+    let opened = place(text, top.at);
+    let rule = format!("</{found}> does not close <{open}>, which was opened at {opened}; {cure}");
     fault(ReadErrorKind::NotXml, text, at, rule)
 }
 

@@ -70,7 +70,7 @@ pub struct Validation {
     pub manifest: Option<Manifest>,
     /// Who signed, where the signature is good or weak.
     pub endorser: Option<Subject>,
-    /// What the signature was made with, where it is good or weak.
+    /// What the signature was made with, where it is good or weak: `rsa-sha256`.
     pub algorithm: Option<&'static str>,
     /// Why the document cannot be read, if it cannot: one line for each problem.
     pub fault: Option<String>,
@@ -228,13 +228,15 @@ fn judge(signed: Unverified, seal: &Seal, checks: &Checks<'_>) -> Validation {
     verdict.reasons.extend(notes);
     validation.manifest = Some(manifest);
     validation.endorser = Some(signer.subject);
-    validation.algorithm = Some(seal.document.algorithm);
+    validation.algorithm = Some(seal::short(seal.document.algorithm));
     validation
 }
 
 /// What the manifest says about its own end.
 fn standing(validation: &mut Validation, now: Timestamp) {
-    let Some(manifest) = &validation.manifest else { return };
+    let Some(manifest) = &validation.manifest else {
+        return;
+    };
     if let Some(end) = manifest.valid.filter(|end| *end < now) {
         validation.verdict.policy = PolicyState::Refused;
         validation.verdict.reasons.push(format!("the manifest's validity ended on {end}"));

@@ -37,7 +37,9 @@ fn declared_encoding(text: &str) -> Result<(), ReadError> {
     let Some(declaration) = text.strip_prefix("<?xml").and_then(|r| r.split_once("?>")) else {
         return Ok(());
     };
-    let Some((_, after)) = declaration.0.split_once("encoding") else { return Ok(()) };
+    let Some((_, after)) = declaration.0.split_once("encoding") else {
+        return Ok(());
+    };
     let name = after.split(['"', '\'']).nth(1).unwrap_or_default();
     if ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
         return Ok(());

@@ -22,17 +22,17 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 fn prose() -> impl Strategy<Value = String> {
-    r#"[^\p{C}\p{Z}]([^\p{C}\p{Z}]|[ \n\t<>&]){0,40}[^\p{C}\p{Z}]"#
+    r"[^\p{C}\p{Z}]([^\p{C}\p{Z}]|[ \n\t<>&]){0,40}[^\p{C}\p{Z}]"
 }
 
 fn time() -> impl Strategy<Value = Timestamp> {
-    (0i64..4_000_000_000).prop_map(|s| Timestamp::from_second(s).unwrap())
+    (0i64..4_000_000_000).prop_map(|s| Timestamp::from_second(s).expect("in range"))
 }
 
 fn compressed() -> impl Strategy<Value = Compressed> {
     (1u64..10_000, any::<[u8; 32]>(), 1u64..5_000, any::<bool>()).prop_map(
         |(bytes, digest, size, listed)| {
-            let count = usize::try_from(bytes.div_ceil(size)).unwrap();
+            let count = usize::try_from(bytes.div_ceil(size)).expect("small");
             let chunks = Chunks { size, sha256: vec![digest; count] };
             Compressed {
                 bytes,
@@ -63,8 +63,8 @@ prop_compose! {
         sha256: [u8; 32], sha512: Option<[u8; 32]>, sha1: Option<[u8; 20]>,
     ) -> Manifest {
         let mut checksums = vec![Digest::sha256(sha256)];
-        checksums.extend(sha512.map(|d| Digest::new(Algorithm::Sha512, &[d, d].concat()).unwrap()));
-        checksums.extend(sha1.map(|d| Digest::new(Algorithm::Sha1, &d).unwrap()));
+        checksums.extend(sha512.map(|d| Digest::new(Algorithm::Sha512, &[d, d].concat()).expect("64 bytes")));
+        checksums.extend(sha1.map(|d| Digest::new(Algorithm::Sha1, &d).expect("20 bytes")));
         Manifest {
             created: Some(created), kind: Some(kind), version: Some(version), arch: Some(arch),
             user: Some(user), os: Some(os), osversion: Some(osversion),

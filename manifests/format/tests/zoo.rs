@@ -22,9 +22,9 @@ fn outcome(unverified: Unverified) -> String {
         Ok(coordinates) => coordinates.name(),
         Err(error) => format!("({error})"),
     };
-    let notes: String = unverified.notes().iter().map(|n| format!("note: {n}\n")).collect();
+    let notes: Vec<_> = unverified.notes().iter().map(|n| format!("note: {n}")).collect();
     let format = unverified.format();
-    format!("{format:?} {name}\n{notes}{:#?}", unverified.into_unverified_manifest())
+    format!("{format:?} {name}\n{}\n{:#?}", notes.join("\n"), unverified.into_unverified_manifest())
 }
 
 #[test]

@@ -80,7 +80,8 @@ pub fn validate(
         Ok(claimed) => claimed,
         Err(error) => return faulty(&error),
     };
-    let opened = xml::text(bytes).map_err(|e| seal::Unsealed::bad(e.to_string())).and_then(seal::open);
+    let opened =
+        xml::text(bytes).map_err(|e| seal::Unsealed::bad(e.to_string())).and_then(seal::open);
     let seal = match opened {
         Ok(seal) => seal,
         Err(unsealed) => return unsealed_outcome(unsealed, claimed.into_unverified_deprecation()),

@@ -6,7 +6,7 @@ use crate::reader::{Element, Reader, Seen, elements, name, namespace};
 use stratus_model::{Endorsement, Endorser, Subject};
 
 /// Reads an endorsement; everything but the e-mail address must be there.
-pub(crate) fn read<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Option<Endorsement> {
+pub(crate) fn read<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Endorsement {
     let mut seen = Seen::default();
     let mut endorsement = Endorsement {
         created: None,
@@ -20,7 +20,7 @@ pub(crate) fn read<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Option<End
         }
     }
     needed(reader, node, &seen, &["created", "endorser"]);
-    Some(endorsement)
+    endorsement
 }
 
 fn endorser<'d>(reader: &mut Reader<'d>, node: Element<'d>) -> Endorser {

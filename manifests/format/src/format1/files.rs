@@ -18,7 +18,9 @@ pub(super) fn checksum<'d>(reader: &mut Reader<'d>, list: &mut Vec<Digest>, node
         let rule = "the algorithm of a checksum must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512";
         return reader.wrong(node, rule, algorithm);
     }
-    let Some(hex) = reader.required_text(node) else { return };
+    let Some(hex) = reader.required_text(node) else {
+        return;
+    };
     if let Some(digest) = reader.digest(node, algorithm, &hex) {
         reader.add_digest(list, node, digest);
     }

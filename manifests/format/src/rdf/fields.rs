@@ -157,18 +157,19 @@ impl<'d> Reading<'d> {
 
     /// The layout of the disk; for five weeks in 2011 the compression stood here.
     fn format(&mut self, reader: &mut Reader<'d>, node: Element<'d>) {
-        let Some(text) = reader.text(node) else { return };
+        let Some(text) = reader.text(node) else {
+            return;
+        };
         match text.to_ascii_lowercase().as_str() {
             "raw" => self.manifest.format = Some(DiskFormat::Raw),
             "qcow2" => self.manifest.format = Some(DiskFormat::Qcow2),
-            other => match compression(other) {
-                Some(found) => self.compression.push((found, node)),
-                None => {
-                    let note = format!("the disk format `{}` is not known", printable(&text));
-                    reader.notes.push(note);
-                    self.manifest.historical.push(("format".to_owned(), text));
+            other => {
+                if let Some(found) = compression(other) {
+                    return self.compression.push((found, node));
                 }
-            },
+                reader.notes.push(format!("the disk format `{}` is not known", printable(&text)));
+                self.manifest.historical.push(("format".to_owned(), text));
+            }
         }
     }
 
@@ -240,7 +241,9 @@ impl<'d> Reading<'d> {
             reader.broken(node, "<checksum> has one <algorithm> and one <value>, nothing else");
         }
         let (algorithm, hex) = (reader.required_text(algorithm), reader.required_text(value));
-        let (Some(algorithm), Some(hex)) = (algorithm, hex) else { return };
+        let (Some(algorithm), Some(hex)) = (algorithm, hex) else {
+            return;
+        };
         if Algorithm::parse(&algorithm).is_err() {
             let note = format!("the checksum algorithm `{}` is not known", printable(&algorithm));
             reader.notes.push(note);

@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A scratch folder that goes away with the test.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a scratch folder");
         Self(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).expect("a scratch file");
         path
@@ -32,7 +32,7 @@ impl Drop for Folder {
 }
 
 /// Runs a program and gives what it said; fails where it is not installed.
-pub fn run(command: &mut Command, package: &str) -> Output {
+pub(crate) fn run(command: &mut Command, package: &str) -> Output {
     let program = command.get_program().to_string_lossy().into_owned();
     command.output().unwrap_or_else(|e| {
         panic!("{program} cannot be started ({e}); run: apt-get install {package}")
@@ -40,7 +40,7 @@ pub fn run(command: &mut Command, package: &str) -> Output {
 }
 
 /// Fails unless xmllint finds every file to be what the XSD says.
-pub fn xmllint_schema(files: &[PathBuf]) {
+pub(crate) fn xmllint_schema(files: &[PathBuf]) {
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/manifest-1.xsd");
     let mut command = Command::new("xmllint");
     command.args(["--nonet", "--noout", "--schema"]).arg(schema).args(files);
