@@ -35,7 +35,11 @@ const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 type Namespaces<'a> = BTreeMap<&'a str, &'a str>;
 
 /// The canonical form of what is at and below `top`, without the element `skip`.
-pub(crate) fn canonicalize<'a>(top: Node<'a, 'a>, skip: Option<Node<'a, 'a>>, form: C14n) -> String {
+pub(crate) fn canonicalize<'a>(
+    top: Node<'a, 'a>,
+    skip: Option<Node<'a, 'a>>,
+    form: C14n,
+) -> String {
     let mut writer = Writer { skip, form, out: String::new() };
     if !top.is_root() {
         writer.element(top, &Namespaces::new(), true);
@@ -122,7 +126,10 @@ impl<'a> Writer<'a> {
                 NodeType::Element => self.element(child, &rendered, false),
                 NodeType::Text => {
                     let text = child.text().unwrap_or_default();
-                    self.escape(text, &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('\r', "&#xD;")]);
+                    self.escape(
+                        text,
+                        &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('\r', "&#xD;")],
+                    );
                 }
                 NodeType::PI => self.misc(child),
                 NodeType::Comment if self.form.comments => self.misc(child),
@@ -195,8 +202,14 @@ impl<'a> Writer<'a> {
 
     fn value(&mut self, value: &str) {
         self.out.push_str("=\"");
-        let escapes =
-            [('&', "&amp;"), ('<', "&lt;"), ('"', "&quot;"), ('\t', "&#x9;"), ('\n', "&#xA;"), ('\r', "&#xD;")];
+        let escapes = [
+            ('&', "&amp;"),
+            ('<', "&lt;"),
+            ('"', "&quot;"),
+            ('\t', "&#x9;"),
+            ('\n', "&#xA;"),
+            ('\r', "&#xD;"),
+        ];
         self.escape(value, &escapes);
         self.out.push('"');
     }
@@ -224,6 +237,7 @@ fn attribute<'a>(node: Node<'a, 'a>, a: &Attribute<'a, 'a>) -> Attr<'a> {
 /// The prefix as it is written: two prefixes of one namespace are two spellings.
 fn element_prefix<'a>(node: Node<'a, 'a>) -> &'a str {
     let text = &node.document().input_text()[node.range().start + 1..];
-    let end = text.find(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/').unwrap_or(text.len());
+    let end =
+        text.find(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/').unwrap_or(text.len());
     text[..end].split_once(':').map_or("", |(prefix, _)| prefix)
 }

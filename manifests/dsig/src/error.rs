@@ -38,7 +38,9 @@ pub enum SignatureError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The key is neither RSA of 2048 to 8192 bits nor ECDSA on P-256 or P-384.
-    #[error("the key cannot sign manifests; use RSA with 2048 to 8192 bits, or ECDSA with P-256 or P-384")]
+    #[error(
+        "the key cannot sign manifests; use RSA with 2048 to 8192 bits, or ECDSA with P-256 or P-384"
+    )]
     Unsupported,
 }
 

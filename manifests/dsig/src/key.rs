@@ -4,8 +4,8 @@ use crate::error::{KeyError, SignError};
 use crate::profile::Method;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+    RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use std::fmt;
 
@@ -27,10 +27,16 @@ impl SigningKey {
         if let Ok(key) = RsaKeyPair::from_pkcs8(der) {
             let bits = key.public_modulus_len() * 8;
             let fits = (2048..=8192).contains(&bits);
-            return if fits { Ok(Self(Kind::Rsa(Box::new(key)))) } else { Err(KeyError::Unsupported) };
+            return if fits {
+                Ok(Self(Kind::Rsa(Box::new(key))))
+            } else {
+                Err(KeyError::Unsupported)
+            };
         }
         let p256 = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Kind::P256);
-        let any = p256.or_else(|_| EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der).map(Kind::P384));
+        let any = p256.or_else(|_| {
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der).map(Kind::P384)
+        });
         any.map(Self).map_err(|_| KeyError::Unsupported)
     }
 
@@ -55,7 +61,8 @@ impl SigningKey {
         match &self.0 {
             Kind::Rsa(key) => {
                 let mut value = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut value).map_err(|_| SignError::Key)?;
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut value)
+                    .map_err(|_| SignError::Key)?;
                 Ok(value)
             }
             Kind::P256(key) | Kind::P384(key) => {

@@ -15,7 +15,8 @@ pub(crate) fn parse(text: &str) -> Result<Document<'_>, SignatureError> {
     if text.len() > SIZE_LIMIT {
         return Err(wrong(format!("the document is larger than {SIZE_LIMIT} bytes"), 1, 1));
     }
-    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODE_LIMIT, ..Default::default() };
+    let options =
+        ParsingOptions { allow_dtd: false, nodes_limit: NODE_LIMIT, ..Default::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| {
         let place = error.pos();
         wrong(error.to_string(), place.row, place.col)
@@ -27,7 +28,11 @@ pub(crate) fn parse(text: &str) -> Result<Document<'_>, SignatureError> {
         let depth = node.parent().map_or(0, |p| depths[p.id().get_usize()] + 1);
         if depth > DEPTH_LIMIT {
             let (line, column) = place(node);
-            return Err(wrong(format!("elements are nested deeper than {DEPTH_LIMIT}"), line, column));
+            return Err(wrong(
+                format!("elements are nested deeper than {DEPTH_LIMIT}"),
+                line,
+                column,
+            ));
         }
         depths.push(depth);
     }

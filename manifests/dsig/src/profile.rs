@@ -29,8 +29,14 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 6] =
-        [Self::RsaSha1, Self::RsaSha256, Self::RsaSha384, Self::RsaSha512, Self::EcdsaSha256, Self::EcdsaSha384];
+    const ALL: [Self; 6] = [
+        Self::RsaSha1,
+        Self::RsaSha256,
+        Self::RsaSha384,
+        Self::RsaSha512,
+        Self::EcdsaSha256,
+        Self::EcdsaSha384,
+    ];
 
     pub(crate) const fn uri(self) -> &'static str {
         match self {
@@ -84,7 +90,9 @@ pub(crate) struct SignatureElement<'a> {
 }
 
 pub(crate) fn is_ds(node: Node<'_, '_>, name: &str) -> bool {
-    node.is_element() && node.tag_name().namespace() == Some(uri::DS) && node.tag_name().name() == name
+    node.is_element()
+        && node.tag_name().namespace() == Some(uri::DS)
+        && node.tag_name().name() == name
 }
 
 /// A broken rule, with its place.
@@ -121,14 +129,20 @@ impl<'a> SignatureElement<'a> {
     }
 
     /// A bare key beside the certificate (old documents have it) must be the certificate's.
-    pub(crate) fn check_key_value(&self, modulus: &[u8], exponent: &[u8]) -> Result<(), SignatureError> {
+    pub(crate) fn check_key_value(
+        &self,
+        modulus: &[u8],
+        exponent: &[u8],
+    ) -> Result<(), SignatureError> {
         match &self.key_value {
             None => Ok(()),
             Some(_) if self.method != Method::RsaSha1 => {
                 Err(refuse(self.key_info, "KeyInfo may hold only X509Data"))
             }
             Some((m, e)) if trim(m) == modulus && trim(e) == exponent => Ok(()),
-            Some(_) => Err(refuse(self.key_info, "the KeyValue is another key than the certificate's")),
+            Some(_) => {
+                Err(refuse(self.key_info, "the KeyValue is another key than the certificate's"))
+            }
         }
     }
 }
@@ -146,10 +160,15 @@ fn only_signature<'a>(document: &'a Document<'a>) -> Result<Node<'a, 'a>, Signat
 }
 
 /// The children of a node, which must be exactly these.
-fn exactly<'a, const N: usize>(node: Node<'a, 'a>, names: [&str; N]) -> Result<[Node<'a, 'a>; N], SignatureError> {
+fn exactly<'a, const N: usize>(
+    node: Node<'a, 'a>,
+    names: [&str; N],
+) -> Result<[Node<'a, 'a>; N], SignatureError> {
     let children: Vec<Node<'a, 'a>> = node.children().filter(Node::is_element).collect();
     let right = children.len() == N && children.iter().zip(names).all(|(c, name)| is_ds(*c, name));
-    let wrong = || refuse(node, format!("{} must hold exactly {}", node.tag_name().name(), names.join(", ")));
+    let wrong = || {
+        refuse(node, format!("{} must hold exactly {}", node.tag_name().name(), names.join(", ")))
+    };
     if right { children.try_into().map_err(|_| wrong()) } else { Err(wrong()) }
 }
 
@@ -175,7 +194,10 @@ fn method_of(node: Node<'_, '_>) -> Result<Method, SignatureError> {
 
 fn read_reference(node: Node<'_, '_>) -> Result<(C14n, DigestMethod, Vec<u8>), SignatureError> {
     if node.attribute("URI") != Some("") || node.attributes().len() != 1 {
-        return Err(refuse(node, "the Reference must be to the whole document: URI=\"\" and nothing else"));
+        return Err(refuse(
+            node,
+            "the Reference must be to the whole document: URI=\"\" and nothing else",
+        ));
     }
     let [transforms, method, value] = exactly(node, ["Transforms", "DigestMethod", "DigestValue"])?;
     without_children(method)?;
@@ -188,7 +210,8 @@ fn read_reference(node: Node<'_, '_>) -> Result<(C14n, DigestMethod, Vec<u8>), S
 
 /// Enveloped-signature, then at most one canonicalization; without one it is the inclusive form.
 fn transform_form(node: Node<'_, '_>) -> Result<C14n, SignatureError> {
-    let wrong = || refuse(node, "the Transforms must be enveloped-signature and one canonicalization");
+    let wrong =
+        || refuse(node, "the Transforms must be enveloped-signature and one canonicalization");
     let mut uris = Vec::new();
     for child in node.children().filter(Node::is_element) {
         if !is_ds(child, "Transform") {
@@ -214,10 +237,17 @@ fn read_key_info(node: Node<'_, '_>) -> Result<(Vec<Vec<u8>>, KeyValue), Signatu
             data += 1;
             for entry in child.children().filter(Node::is_element) {
                 match entry.tag_name().name() {
-                    "X509Certificate" if is_ds(entry, "X509Certificate") => certificates.push(base64(entry)?),
+                    "X509Certificate" if is_ds(entry, "X509Certificate") => {
+                        certificates.push(base64(entry)?)
+                    }
                     // Names of the certificate again; nobody decides by them.
                     "X509SubjectName" | "X509IssuerSerial" | "X509SKI" => {}
-                    _ => return Err(refuse(entry, "X509Data may hold only certificates and their names")),
+                    _ => {
+                        return Err(refuse(
+                            entry,
+                            "X509Data may hold only certificates and their names",
+                        ));
+                    }
                 }
             }
         } else if is_ds(child, "KeyValue") && key_value.is_none() {

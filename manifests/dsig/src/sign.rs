@@ -95,6 +95,7 @@ fn signature(signed_info: &str, value: &[u8], certificates: &[Vec<u8>]) -> Strin
 /// Base64 in lines of 76 characters (RFC 2045 section 6.8).
 fn wrapped(bytes: &[u8]) -> String {
     let text = STANDARD.encode(bytes);
-    let lines = text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line).into_owned() + "\n");
+    let lines =
+        text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line).into_owned() + "\n");
     lines.collect()
 }

@@ -234,7 +234,7 @@ fn unescape_rfc4514(value: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = value.trim_end_matches(' ').to_owned();
     // A trailing space that is escaped belongs to the value.
-    if rest.ends_with('\\') {
+    if rest.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1 {
         rest.push(' ');
     }
     let raw = rest.as_bytes();
