@@ -245,7 +245,8 @@ fn unescape_rfc4514(value: &str) -> Option<String> {
             at += 1;
             continue;
         }
-        let hex = rest.get(at + 1..at + 3).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let digits = rest.get(at + 1..at + 3).filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
+        let hex = digits.and_then(|h| u8::from_str_radix(h, 16).ok());
         match hex {
             Some(byte) => {
                 bytes.push(byte);
