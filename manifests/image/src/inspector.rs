@@ -38,13 +38,16 @@ pub(crate) struct Sizes {
     pub(crate) queue: usize,
     pub(crate) block: usize,
     pub(crate) blocks: usize,
+    pub(crate) reading: usize,
 }
 
 impl Sizes {
     /// For many inspectors in one server.
-    const SMALL: Self = Self { queue: 256 * 1024, block: 128 * 1024, blocks: 3 };
+    const SMALL: Self =
+        Self { queue: 384 * 1024, block: 128 * 1024, blocks: 6, reading: 64 * 1024 };
     /// For one image at a time in a command.
-    pub(crate) const LARGE: Self = Self { queue: 2 << 20, block: 512 * 1024, blocks: 6 };
+    pub(crate) const LARGE: Self =
+        Self { queue: 2 << 20, block: 512 * 1024, blocks: 6, reading: 512 * 1024 };
 }
 
 /// Looks at one gzip file while it arrives. See the drawing in the module's documentation.
@@ -55,7 +58,6 @@ pub struct Inspector {
     inflater: Option<JoinHandle<Result<Inside, ImageError>>>,
     crew: Crew,
     sizes: Sizes,
-    feeding: Option<Arc<Pool>>,
     received: u64,
     limit: u64,
 }
@@ -81,7 +83,7 @@ impl Inspector {
     /// Upper bound of what one inspector keeps in memory, in bytes, beside the one piece that is
     /// being pushed: queue, content blocks, read buffers of [`Inspector::feed_file`], inflate
     /// window, touched stack.
-    pub const MEMORY: usize = 1_400_000;
+    pub const MEMORY: usize = 1_500_000;
 
     /// Starts the threads.
     pub fn start(algorithms: &Algorithms, limits: Limits) -> Result<Self, ImageError> {
@@ -123,7 +125,6 @@ impl Inspector {
             inflater: Some(inflater),
             crew,
             sizes,
-            feeding: None,
             received: 0,
             limit: limits.compressed,
         })
@@ -177,9 +178,9 @@ impl Inspector {
     ///
     /// Feed what is already staged from 0 on, then push what arrives.
     pub fn feed_file(&mut self, file: &File, range: Range<u64>) -> Result<(), ImageError> {
-        let sizes = self.sizes;
-        let pool =
-            Arc::clone(self.feeding.get_or_insert_with(|| Pool::new(sizes.block, sizes.blocks)));
+        // As many buffers as the queue holds: they are its memory while a file is fed.
+        let Sizes { reading, queue, .. } = self.sizes;
+        let pool = Pool::new(reading, queue / reading + 1);
         let mut at = range.start;
         while at < range.end {
             let mut buffer = pool.take();
