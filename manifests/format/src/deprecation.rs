@@ -29,6 +29,10 @@ use roxmltree::Document;
 use serde::Serialize;
 use stratus_model::{Algorithm, Digest, Endorsement, Identifier, Manifest};
 
+mod sealed;
+
+pub use sealed::{DeprecationValidation, endorse, endorse_with, validate};
+
 /// Elements that the statement always has.
 const NEEDED: [&str; 3] = ["name", "reason", "created"];
 

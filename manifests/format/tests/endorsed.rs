@@ -2,29 +2,28 @@
 
 mod programs;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::test_runner::TestRunner;
 use std::process::Command;
-use std::time::Duration;
 use stratus_manifest::deprecation::{self, Deprecation};
 use stratus_manifest::{
     EndorseError, EndorseOptions, Policy, endorse, endorse_with, policy::PolicyFile, read, validate,
 };
 use stratus_model::{PolicyState, SignatureState, SignerState};
-use stratus_x509::generate::{self, Generated, KeyKind};
+use stratus_x509::generate::{self, Generated, KeyChoice, Validity};
 use stratus_x509::{Credential, TrustStore};
 
 const COMPLETE: &str = include_str!("../testdata/valid-format-1/document.xml");
-const YEAR: Duration = Duration::from_hours(24 * 365);
+const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
 
 fn now() -> Timestamp {
     // xmlsec1 knows no other time than the machine's, so certificates must be valid at both.
     Timestamp::now()
 }
 
-fn made(subject: &str, email: Option<&str>, kind: KeyKind) -> Generated {
-    generate::self_signed(subject, email, kind, YEAR, now() - jiff::SignedDuration::from_hours(1))
-        .expect("a certificate")
+fn made(subject: &str, email: Option<&str>, kind: KeyChoice) -> Generated {
+    let validity = Validity { from: now() - SignedDuration::from_hours(1), days: 365 };
+    generate::self_signed(subject, email, kind, validity).expect("a certificate")
 }
 
 fn credential(made: &Generated) -> Credential {
@@ -32,7 +31,7 @@ fn credential(made: &Generated) -> Credential {
         .expect("a credential")
 }
 
-fn signer(kind: KeyKind) -> (Credential, Generated) {
+fn signer(kind: KeyChoice) -> (Credential, Generated) {
     let made = made("/O=Example/CN=signer", Some("signer@example.org"), kind);
     (credential(&made), made)
 }
@@ -41,7 +40,7 @@ fn signer(kind: KeyKind) -> (Credential, Generated) {
 fn xmlsec1_and_xmllint_accept_what_is_signed() {
     let folder = programs::Folder::new("signed");
     for (name, kind) in
-        [("rsa", KeyKind::Rsa2048), ("p256", KeyKind::P256), ("p384", KeyKind::P384)]
+        [("rsa", KeyChoice::Rsa2048), ("p256", KeyChoice::P256), ("p384", KeyChoice::P384)]
     {
         let (credential, made) = signer(kind);
         let signed = endorse(COMPLETE, &credential, now()).expect("signed");
@@ -60,7 +59,7 @@ fn xmlsec1_and_xmllint_accept_what_is_signed() {
 
 #[test]
 fn the_endorsement_is_the_certificates() {
-    let (credential, _) = signer(KeyKind::P256);
+    let (credential, _) = signer(KeyChoice::P256);
     let signed = endorse(COMPLETE, &credential, now()).expect("signed");
     let manifest = read(signed.as_bytes()).expect("readable").into_unverified_manifest();
     let endorser = manifest.endorsement.expect("an endorsement").endorser;
@@ -71,9 +70,9 @@ fn the_endorsement_is_the_certificates() {
 
 #[test]
 fn a_second_signer_replaces_the_first_and_that_is_said() {
-    let (first, _) = signer(KeyKind::P256);
+    let (first, _) = signer(KeyChoice::P256);
     let signed = endorse(COMPLETE, &first, now()).expect("signed");
-    let second = made("/O=Example/CN=second", None, KeyKind::P256);
+    let second = made("/O=Example/CN=second", None, KeyChoice::P256);
     let options = EndorseOptions { email: Some("second@example.org".into()), ..Default::default() };
     let again = endorse_with(&signed, &credential(&second), now(), &options).expect("signed again");
     assert_eq!(again.notes, ["the signature and endorsement that were there are replaced"]);
@@ -91,7 +90,7 @@ fn foreign_elements_are_signed_too() {
         ..COMPLETE.find("  <title>").expect("there")];
     let complete = foreign.replace("  <x:build", &format!("{compressed}  <x:build"));
     // The compressed file comes from another manifest, and belongs before foreign elements.
-    let (credential, made) = signer(KeyKind::P256);
+    let (credential, made) = signer(KeyChoice::P256);
     let signed = endorse(&complete, &credential, now()).expect("signed");
     assert!(signed.contains("<x:number>7</x:number>") && signed.contains("by hand"));
     let trust = TrustStore::from_pem(made.cert_pem.as_bytes()).expect("anchors");
@@ -100,7 +99,7 @@ fn foreign_elements_are_signed_too() {
 
 #[test]
 fn an_incomplete_manifest_is_not_signed() {
-    let (credential, _) = signer(KeyKind::P256);
+    let (credential, _) = signer(KeyChoice::P256);
     let minimal = include_str!("../testdata/valid-format-1-minimal/document.xml");
     let error = endorse(minimal, &credential, now()).expect_err("refused");
     assert_eq!(
@@ -111,7 +110,7 @@ fn an_incomplete_manifest_is_not_signed() {
 
 #[test]
 fn a_historical_manifest_is_signed_only_when_asked_to() {
-    let (credential, made) = signer(KeyKind::P256);
+    let (credential, made) = signer(KeyChoice::P256);
     let rdf = include_str!("../testdata/valid-rdf-2013-every-field/document.xml");
     let error = endorse(rdf, &credential, now()).expect_err("refused");
     assert!(matches!(error, EndorseError::Historical(_)), "{error}");
@@ -133,7 +132,7 @@ fn a_historical_manifest_is_signed_only_when_asked_to() {
 
 #[test]
 fn a_certificate_that_is_not_valid_now_does_not_sign() {
-    let (credential, _) = signer(KeyKind::P256);
+    let (credential, _) = signer(KeyChoice::P256);
     for time in [now() - YEAR, now() + YEAR * 2] {
         let error = endorse(COMPLETE, &credential, time).expect_err("refused");
         assert!(matches!(error, EndorseError::CertificateNotValid { .. }), "{error}");
@@ -142,7 +141,7 @@ fn a_certificate_that_is_not_valid_now_does_not_sign() {
 
 #[test]
 fn an_email_address_that_is_not_the_certificates_is_refused() {
-    let (credential, _) = signer(KeyKind::P256);
+    let (credential, _) = signer(KeyChoice::P256);
     for email in ["boss@example.org", "not an address"] {
         let options = EndorseOptions { email: Some(email.into()), ..Default::default() };
         let error = endorse_with(COMPLETE, &credential, now(), &options).expect_err("refused");
@@ -152,15 +151,15 @@ fn an_email_address_that_is_not_the_certificates_is_refused() {
 
 #[test]
 fn a_key_of_another_certificate_does_not_sign() {
-    let (mut one, _) = signer(KeyKind::P256);
-    let (other, _) = signer(KeyKind::P256);
+    let (mut one, _) = signer(KeyChoice::P256);
+    let (other, _) = signer(KeyChoice::P256);
     one.key = other.key;
     assert!(endorse(COMPLETE, &one, now()).is_err());
 }
 
 #[test]
 fn the_policy_is_asked_about_the_place_and_the_person() {
-    let (credential, made) = signer(KeyKind::P256);
+    let (credential, made) = signer(KeyChoice::P256);
     let signed = endorse(COMPLETE, &credential, now()).expect("signed");
     let trust = TrustStore::from_pem(made.cert_pem.as_bytes()).expect("anchors");
     let judged = |path: &str, subject: &str| {
@@ -180,7 +179,7 @@ fn the_policy_is_asked_about_the_place_and_the_person() {
 
 #[test]
 fn a_changed_byte_never_goes_unseen() {
-    let (credential, made) = signer(KeyKind::P256);
+    let (credential, made) = signer(KeyChoice::P256);
     let signed = endorse(COMPLETE, &credential, now()).expect("signed");
     let trust = TrustStore::from_pem(made.cert_pem.as_bytes()).expect("anchors");
     let manifest = read(signed.as_bytes()).expect("readable").into_unverified_manifest();
@@ -202,7 +201,7 @@ fn a_changed_byte_never_goes_unseen() {
 
 #[test]
 fn a_deprecation_is_signed_and_judged() {
-    let (credential, made) = signer(KeyKind::Rsa2048);
+    let (credential, made) = signer(KeyChoice::Rsa2048);
     let manifest = read(COMPLETE.as_bytes()).expect("readable").into_unverified_manifest();
     let statement = Deprecation::of(&manifest, "x-1.0".into(), "broken".into(), now());
     let xml = deprecation::write(&statement).expect("written");
