@@ -1,12 +1,12 @@
 //! Outputs appear whole or not at all: temporary file beside the target, synced, renamed, folder
 //! synced.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// A file that gets its name only when it is complete. Dropped before [`AtomicFile::commit`], it
 /// leaves nothing behind; so does a signal that [`run`](crate::run) catches.
@@ -32,6 +32,18 @@ impl AtomicFile {
         Self::with_mode(target, 0o600)
     }
 
+    /// Begins a file whose temporary name is given, beside the target: what a killed process left
+    /// under that name is replaced, so that leftovers never pile up. The caller sees to it that no
+    /// other process does the same.
+    pub fn create_at(target: &Path, temporary: &Path) -> io::Result<Self> {
+        let target = output_target(target)?;
+        let path = TempPath::try_from_path(temporary)?;
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
+        let file = options.open(temporary)?;
+        let unfinished = Unfinished::new(temporary);
+        Ok(Self { temporary: NamedTempFile::from_parts(file, path), _unfinished: unfinished, target })
+    }
+
     /// Writes a whole file at once.
     pub fn write(target: &Path, content: &[u8]) -> io::Result<()> {
         let mut file = Self::create(target)?;
@@ -40,16 +52,8 @@ impl AtomicFile {
     }
 
     fn with_mode(target: &Path, mode: u32) -> io::Result<Self> {
-        let wrong = |reason| io::Error::new(io::ErrorKind::InvalidInput, reason);
-        let target = match fs::metadata(target) {
-            Ok(found) if !found.is_file() => {
-                return Err(wrong("it exists and is not a regular file"));
-            }
-            Ok(_) => fs::canonicalize(target)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => target.to_owned(),
-            Err(error) => return Err(error),
-        };
-        let name = target.file_name().ok_or_else(|| wrong("it names no file"))?;
+        let target = output_target(target)?;
+        let name = target.file_name().unwrap_or_default();
         let temporary = tempfile::Builder::new()
             .prefix(&format!(".{}.", name.to_string_lossy()))
             .suffix(".tmp")
@@ -98,6 +102,24 @@ impl Write for AtomicFile {
 impl Seek for AtomicFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.temporary.as_file_mut().seek(to)
+    }
+}
+
+/// Where an output really goes: what a symbolic link leads to. Fails where something other than a
+/// regular file is there.
+pub fn output_target(target: &Path) -> io::Result<PathBuf> {
+    let wrong = |reason| io::Error::new(io::ErrorKind::InvalidInput, reason);
+    let target = match fs::metadata(target) {
+        Ok(found) if !found.is_file() => {
+            return Err(wrong("it exists and is not a regular file"));
+        }
+        Ok(_) => fs::canonicalize(target)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => target.to_owned(),
+        Err(error) => return Err(error),
+    };
+    match target.file_name() {
+        Some(_) => Ok(target),
+        None => Err(wrong("it names no file")),
     }
 }
 
@@ -180,6 +202,20 @@ mod tests {
         drop(file);
         assert_eq!(names(folder.path()), ["vm.img"]);
         assert_eq!(fs::read(&target).unwrap(), b"old");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, temporary) = (folder.path().join("vm.img"), folder.path().join(".vm.part"));
+        fs::write(&temporary, "a longer leftover").unwrap();
+        drop(AtomicFile::create_at(&target, &temporary).unwrap());
+        assert_eq!(names(folder.path()), [""; 0]);
+        let mut file = AtomicFile::create_at(&target, &temporary).unwrap();
+        file.write_all(b"new").unwrap();
+        file.commit().unwrap();
+        assert_eq!(names(folder.path()), ["vm.img"]);
+        assert_eq!(fs::read(&target).unwrap(), b"new");
     }
 
     #[test]

@@ -48,7 +48,7 @@ mod run;
 mod settings;
 
 pub use arguments::{STYLES, arguments};
-pub use atomic_file::AtomicFile;
+pub use atomic_file::{AtomicFile, output_target};
 pub use failure::{Failure, describe, exit_of};
 pub use output::{note, print_json, print_line, warn};
 pub use password::{PasswordSource, SecretFrom, read_password, read_secret_file};
