@@ -9,19 +9,19 @@
 //! The bytes of the result depend on the image and the level only, not on the number of threads or
 //! the time of day.
 
-use crate::crew::Crew;
+use crate::crew::{Crew, both, broken};
 use crate::inspector::Sizes;
 use crate::lanes::{Lanes, Plan};
-use crate::measure::{fill, report};
+use crate::measure::{read_full, report};
 use crate::member::{CONTENT, Encoder};
 use crate::pool::Pool;
 use crate::queue::{Gone, Receiver, Sender, queue};
 use crate::sniff::Sniffer;
 use crate::{Algorithms, Form, ImageError, Level, Measured, Measurement, Progress, Seen};
 use bytes::Bytes;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::num::NonZeroUsize;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 /// How to compress.
@@ -98,40 +98,21 @@ pub fn compress(
         let written = write(members, compressed, target, progress);
         let read = reader.join().unwrap_or_else(|_| Err(broken()));
         let whole = encoders.into_iter().all(|encoder| encoder.join().is_ok());
-        finish(written, read, whole)
-    })
-}
-
-fn broken() -> ImageError {
-    ImageError::Threads(io::Error::other("a thread broke"))
-}
-
-/// Puts the two halves together; the first cause of a failure is what the caller hears.
-fn finish(
-    written: Result<(Measured, u64), ImageError>,
-    read: Result<(Measured, Seen), ImageError>,
-    whole: bool,
-) -> Result<Measurement, ImageError> {
-    match (written, read) {
-        (Ok((compressed, gzip_members)), Ok((content, seen))) => Ok(Measurement {
+        let ((compressed, gzip_members), (content, seen)) = both(written, read, whole)?;
+        Ok(Measurement {
             compressed: Some(compressed),
             content,
             disk_format: seen.disk_format,
             iso9660: seen.iso9660,
             gzip_members,
-        }),
-        (Err(ImageError::Ended) | Ok(_), Err(error)) if !matches!(error, ImageError::Ended) => {
-            Err(error)
-        }
-        (Err(ImageError::Ended), _) if !whole => Err(broken()),
-        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-    }
+        })
+    })
 }
 
 fn read(
     source: &mut (dyn Read + Send),
     mut content: Lanes,
-    pool: &std::sync::Arc<Pool>,
+    pool: &Arc<Pool>,
     jobs: Sender<Job>,
     ordered: Sender<Pending>,
 ) -> Result<(Measured, Seen), ImageError> {
@@ -139,7 +120,8 @@ fn read(
     let mut empty = true;
     loop {
         let mut buffer = pool.take();
-        fill(source, &mut buffer)?;
+        let count = read_full(source, buffer.spare())?;
+        buffer.advance(count);
         if buffer.filled() == 0 {
             break;
         }

@@ -1,5 +1,6 @@
 //! The threads that work on one image, and knowing when all of them are gone.
 
+use crate::ImageError;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -80,5 +81,27 @@ impl Crew {
         let state = self.0.lock();
         let waited = self.0.gone.wait_timeout_while(state, limit, |state| state.running > 0);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+/// A thread that ended in no proper way.
+pub(crate) fn broken() -> ImageError {
+    ImageError::Threads(io::Error::other("a thread broke"))
+}
+
+/// Puts the results of the writing and the reading half together. Where both failed, one of them
+/// because of the other, the caller hears the cause. `whole` says that no thread between them broke.
+pub(crate) fn both<W, R>(
+    written: Result<W, ImageError>,
+    read: Result<R, ImageError>,
+    whole: bool,
+) -> Result<(W, R), ImageError> {
+    match (written, read) {
+        (Ok(written), Ok(read)) => Ok((written, read)),
+        (Err(ImageError::Ended) | Ok(_), Err(error)) if !matches!(error, ImageError::Ended) => {
+            Err(error)
+        }
+        (Err(ImageError::Ended), _) if !whole => Err(broken()),
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
     }
 }

@@ -11,19 +11,19 @@
 //! ```
 
 use crate::compress::cores;
-use crate::crew::Crew;
+use crate::crew::{Crew, both, broken};
 use crate::expected::too_large_is_a_mismatch;
 use crate::gzip::Gunzip;
 use crate::inspector::Sizes;
 use crate::lanes::{Lanes, Plan};
-use crate::measure::{fill, report};
+use crate::measure::{read_full, report};
 use crate::member::{self, CONTENT, Decoder, HEADER, Lengths, MemberError};
 use crate::pool::{Buffer, Pool};
 use crate::queue::{Gone, Receiver, Sender, queue};
 use crate::sniff::Sniffer;
 use crate::{Algorithms, Form, ImageError, Inspected, Limits, Measured, Progress, Seen, compare};
 use bytes::Bytes;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -147,34 +147,15 @@ fn run(
         let written = write(parts, content, target, progress);
         let read = reader.join().unwrap_or_else(|_| Err(broken()));
         let whole = decoders.into_iter().all(|decoder| decoder.join().is_ok());
-        finish(written, read, whole)
-    })
-}
-
-fn broken() -> ImageError {
-    ImageError::Threads(io::Error::other("a thread broke"))
-}
-
-/// Puts the two halves together; the first cause of a failure is what the caller hears.
-fn finish(
-    written: Result<(Measured, Seen), ImageError>,
-    read: Result<(Measured, u64), ImageError>,
-    whole: bool,
-) -> Result<Inspected, ImageError> {
-    match (written, read) {
-        (Ok((content, seen)), Ok((compressed, gzip_members))) => Ok(Inspected {
+        let ((content, seen), (compressed, gzip_members)) = both(written, read, whole)?;
+        Ok(Inspected {
             compressed,
             content,
             disk_format: seen.disk_format,
             iso9660: seen.iso9660,
             gzip_members,
-        }),
-        (Err(ImageError::Ended) | Ok(_), Err(error)) if !matches!(error, ImageError::Ended) => {
-            Err(error)
-        }
-        (Err(ImageError::Ended), _) if !whole => Err(broken()),
-        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-    }
+        })
+    })
 }
 
 /// The compressed file, counted and given to its lanes as it is read.
@@ -188,15 +169,7 @@ struct Source<'a> {
 impl Source<'_> {
     /// Reads until the buffer is full or the file ends.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ImageError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.inner.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(ImageError::Read(error)),
-            }
-        }
+        let filled = read_full(self.inner, buffer)?;
         self.count(filled)?;
         Ok(filled)
     }
@@ -305,8 +278,8 @@ impl Reading<'_> {
                 }
             }
             let mut buffer = reading.take();
-            fill(self.source.inner, &mut buffer)?;
-            self.source.count(buffer.filled())?;
+            let count = self.source.read(buffer.spare())?;
+            buffer.advance(count);
             piece = buffer.share();
         }
         self.members = gunzip.finish()?;

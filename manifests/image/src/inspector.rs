@@ -1,19 +1,4 @@
-//! Looking at a gzip file while it arrives.
-//!
-//! ```text
-//!                 ┌─> SHA-256 (and others) of the file
-//!  push(Bytes) ───┼─> SHA-256 of each 4 MiB chunk            each box is a thread with a
-//!                 └─> inflate, CRC, rules ─┬─> SHA-256 …     bounded queue before it
-//!                                          └─> sink (optional)
-//! ```
-//!
-//! Nothing here knows a runtime. A thread of its own calls [`Inspector::push`]; an async server
-//! calls [`Inspector::send`] or [`Inspector::poll_ready`] and [`Inspector::try_push`], which wait
-//! by waker and hold no thread. When the slowest box is full, room runs out and the sender waits:
-//! memory stays below [`Inspector::MEMORY`] plus one piece, whatever the sizes of file and image.
-//!
-//! Dropping an inspector at any time ends its threads; each stops after the block it is at, and
-//! none is waited for.
+//! Looking at a gzip file while it arrives: [`Inspector`].
 
 use crate::crew::Crew;
 use crate::gzip::Gunzip;
@@ -50,7 +35,23 @@ impl Sizes {
         Self { queue: 2 << 20, block: 512 * 1024, blocks: 6, reading: 512 * 1024 };
 }
 
-/// Looks at one gzip file while it arrives. See the drawing in the module's documentation.
+/// Looks at one gzip file while it arrives.
+///
+/// ```text
+///                 ┌─> SHA-256 (and others) of the file
+///  push(Bytes) ───┼─> SHA-256 of each 4 MiB chunk            each box is a thread with a
+///                 └─> inflate, CRC, rules ─┬─> SHA-256 …     bounded queue before it
+///                                          └─> sink (optional)
+/// ```
+///
+/// Nothing here knows a runtime. A thread of its own calls [`Inspector::push`]; an async server
+/// awaits [`Inspector::send`], or calls [`Inspector::poll_ready`] and [`Inspector::try_push`], which
+/// wait by waker and hold no thread. When the slowest box is full, room runs out and the sender
+/// waits: memory stays below [`Inspector::MEMORY`] beside the piece being pushed, whatever the sizes
+/// of file and image.
+///
+/// Dropping an inspector at any time ends its threads; each stops after the block it is at, and
+/// none is waited for.
 #[derive(Debug)]
 pub struct Inspector {
     compressed: Option<Lanes>,

@@ -3,12 +3,12 @@
 //! A lane is a digest, the list of chunk digests, or a target to write to. The bytes are shared, not
 //! copied; each lane has a bounded queue, so the slowest lane sets the pace of all.
 
-use crate::crew::Crew;
+use crate::crew::{Crew, broken};
 use crate::hash::ChunkHasher;
 use crate::queue::{Gone, Receiver, Sender, queue};
 use crate::{Hasher, ImageError, Measured};
 use bytes::Bytes;
-use std::io::{self, Write};
+use std::io::Write;
 use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use stratus_model::{Algorithm, Chunks, Digest};
@@ -136,7 +136,7 @@ impl Lanes {
 
 /// The result of a thread; one that panicked is an error like any other.
 pub(crate) fn join<T>(thread: JoinHandle<Result<T, ImageError>>) -> Result<T, ImageError> {
-    thread.join().unwrap_or_else(|_| Err(ImageError::Threads(io::Error::other("a thread broke"))))
+    thread.join().unwrap_or_else(|_| Err(broken()))
 }
 
 fn run(mut work: Work, input: &Receiver<Bytes>) -> Result<Outcome, ImageError> {

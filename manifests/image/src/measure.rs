@@ -154,20 +154,22 @@ impl<'a> Pieces<'a> {
     /// The next full buffer, the last part, or nothing.
     fn next(&mut self) -> Result<Option<Buffer>, ImageError> {
         let mut buffer = self.pool.take();
-        fill(self.source, &mut buffer)?;
+        let count = read_full(self.source, buffer.spare())?;
+        buffer.advance(count);
         Ok((buffer.filled() > 0).then_some(buffer))
     }
 }
 
 /// Reads until the buffer is full or the source ends.
-pub(crate) fn fill(source: &mut dyn Read, buffer: &mut Buffer) -> Result<(), ImageError> {
-    while !buffer.is_full() {
-        match source.read(buffer.spare()) {
+pub(crate) fn read_full(source: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, ImageError> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
             Ok(0) => break,
-            Ok(count) => buffer.advance(count),
+            Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(ImageError::Read(error)),
         }
     }
-    Ok(())
+    Ok(filled)
 }

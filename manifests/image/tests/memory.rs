@@ -42,7 +42,8 @@ fn file(length: usize) -> Vec<u8> {
     .collect();
     let mut file = Vec::new();
     let mut go_on = |_| ControlFlow::Continue(());
-    compress(&mut &content[..], &mut file, &CompressOptions::default(), &mut go_on).unwrap();
+    compress(&mut &content[..], &mut file, &CompressOptions::default(), &mut go_on)
+        .expect("an image");
     file
 }
 

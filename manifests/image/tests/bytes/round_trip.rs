@@ -32,7 +32,7 @@ fn expected(content: &[u8], file: &[u8]) -> Expected {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn any_bytes_in_any_members_and_pieces(
