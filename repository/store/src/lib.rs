@@ -42,7 +42,7 @@ pub use error::StoreError;
 pub use image_source::{ImageSource, RemoteImage};
 pub use index::Page;
 pub use reader::{Deprecation, ManifestReader};
-pub use record::{Check, CheckState, FileFacts, FormFacts, ImageFacts, Labels, Record};
+pub use record::{Check, CheckState, Facts, FileFacts, FormFacts, ImageFacts, Labels, Record};
 pub use repeat::Repeat;
 pub use settings::{Bucket, Credentials, Limits, Place, Settings};
 pub use staged::{Finished, Staged};

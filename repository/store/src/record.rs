@@ -33,6 +33,12 @@ pub struct Record {
     pub content: FormFacts,
     /// The file as served; always with a SHA-256.
     pub compressed: FormFacts,
+    /// Size of the pieces of the file that the manifest lists digests of, in bytes.
+    #[serde(default)]
+    pub chunk_bytes: Option<u64>,
+    /// What the manifest says for people and machines that choose an image.
+    #[serde(default)]
+    pub facts: Facts,
     /// When the image was made.
     pub created: Option<Timestamp>,
     /// When it was endorsed.
@@ -77,6 +83,43 @@ pub struct Labels {
     pub arch: String,
     /// The appliance's version.
     pub version: String,
+}
+
+/// What a manifest says for people and machines that choose an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Remarks.
+    pub comments: Vec<String>,
+    /// Hypervisors it runs on.
+    pub hypervisors: Vec<String>,
+    /// Disk bus.
+    pub bus: Option<String>,
+    /// Virtual processors it needs.
+    pub cpu: Option<u32>,
+    /// Memory it needs, in MiB.
+    pub memory_mib: Option<u64>,
+    /// Disk it needs, in MiB.
+    pub disk_mib: Option<u64>,
+    /// Other places of the image.
+    pub locations: Vec<String>,
+    /// Identifiers of the images it replaces.
+    pub replaces: Vec<String>,
+}
+
+impl From<&Manifest> for Facts {
+    fn from(manifest: &Manifest) -> Self {
+        let minimum = manifest.minimum.unwrap_or_default();
+        Self {
+            comments: manifest.comments.clone(),
+            hypervisors: manifest.hypervisors.clone(),
+            bus: manifest.bus.clone(),
+            cpu: minimum.cpu,
+            memory_mib: minimum.memory_mib,
+            disk_mib: minimum.disk_mib,
+            locations: manifest.locations.clone(),
+            replaces: manifest.replaces.clone(),
+        }
+    }
 }
 
 /// Size and digests of one form of an image.
@@ -137,7 +180,7 @@ pub enum CheckState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Of which form.
-    #[serde(with = "form_name")]
+    #[serde(with = "FormName")]
     pub form: Form,
     /// The digest that the manifest gives.
     pub digest: Digest,
@@ -194,6 +237,8 @@ impl Record {
             disk_format: manifest.format,
             content: FormFacts::default(),
             compressed: FormFacts::default(),
+            chunk_bytes: manifest.compressed.as_ref().and_then(|c| c.chunks.as_ref()).map(|c| c.size),
+            facts: Facts::from(manifest),
             created: manifest.created,
             endorsed: endorsement.and_then(|e| e.created),
             published: file.modified,
@@ -244,24 +289,12 @@ impl From<Inspected> for ImageFacts {
     }
 }
 
-mod form_name {
-    use serde::{Deserialize, Deserializer, Serializer, de};
-    use stratus_image::Form;
-
-    pub(super) fn serialize<S: Serializer>(form: &Form, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(match form {
-            Form::Compressed => "compressed",
-            Form::Content => "content",
-        })
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Form, D::Error> {
-        match String::deserialize(d)?.as_str() {
-            "compressed" => Ok(Form::Compressed),
-            "content" => Ok(Form::Content),
-            other => Err(de::Error::unknown_variant(other, &["compressed", "content"])),
-        }
-    }
+/// [`Form`] as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Form", rename_all = "lowercase")]
+enum FormName {
+    Compressed,
+    Content,
 }
 
 mod hex_list {

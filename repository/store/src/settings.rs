@@ -22,7 +22,7 @@ pub enum Place {
     /// In the folder `images` of the data folder, as people browse it.
     Tree,
     /// In a bucket that several servers may share.
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
 }
 
 /// A bucket of a service that speaks S3 with conditional writes (`If-None-Match` on PUT).

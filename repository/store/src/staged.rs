@@ -123,6 +123,13 @@ impl Open {
         Ok(())
     }
 
+    /// Waits for a state that is being written; without it the bytes are looked up again.
+    pub(crate) async fn settle_saving(&mut self) {
+        if self.saved().await.is_err() {
+            self.writer = None;
+        }
+    }
+
     async fn saved(&mut self) -> Result<(), StoreError> {
         if let Some(saving) = self.saving.take() {
             // A task that panicked or was cancelled at shutdown saved nothing: the next one will.

@@ -185,9 +185,8 @@ impl Tree {
 /// Names this boot of the machine.
 fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|id| id.trim().to_owned())
         // Without it nothing is certain but what was synced.
-        .unwrap_or_else(|_| Uuid::new_v4().to_string())
+        .map_or_else(|_| Uuid::new_v4().to_string(), |id| id.trim().to_owned())
 }
 
 #[async_trait]

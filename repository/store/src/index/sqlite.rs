@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use stratus_model::AppliancePath;
+use stratus_model::{AppliancePath, Subject};
 use stratus_repository_api::search::{Cursor, SearchQuery, Sort, SortKey, StatusFilter};
 
 /// Changes with the tables below; another one is thrown away and made again.
@@ -172,7 +172,7 @@ impl Sqlite {
 
 /// What the row of a record says.
 fn row(record: &Record) -> Result<Row_<'_>, serde_json::Error> {
-    let endorser = [record.endorser.as_ref().map(|s| s.as_str()), record.email.as_deref()];
+    let endorser = [record.endorser.as_ref().map(Subject::as_str), record.email.as_deref()];
     let endorser: Vec<&str> = endorser.into_iter().flatten().collect();
     let texts = [
         Some(record.name()),

@@ -9,7 +9,7 @@ pub(super) fn match_expression(words: &[String]) -> Option<String> {
     let terms: Vec<String> = words
         .iter()
         .filter(|word| word.chars().any(char::is_alphanumeric))
-        .map(|word| format!("\"{}\"*", word.replace('"', " ").replace('\0', " ")))
+        .map(|word| format!("\"{}\"*", word.replace(['"', '\0'], " ")))
         .collect();
     (!terms.is_empty()).then(|| terms.join(" "))
 }

@@ -77,9 +77,10 @@ impl Store {
         let before = record.damaged.clone();
         let Some(now) = self.0.catalog.update(&record.path, change) else { return Ok(None) };
         if now.damaged != before {
-            match &now.damaged {
-                Some(reason) => tracing::error!(path = %now.path, %reason, "damaged"),
-                None => tracing::info!(path = %now.path, "whole again"),
+            if let Some(reason) = &now.damaged {
+                tracing::error!(path = %now.path, %reason, "damaged");
+            } else {
+                tracing::info!(path = %now.path, "whole again");
             }
         }
         self.0.index.put(std::slice::from_ref(&now)).await?;

@@ -55,7 +55,7 @@ impl Store {
         bytes: Bytes,
     ) -> Result<Outcome, StoreError> {
         if let Some(record) = self.resolve(path).await? {
-            return self.same_manifest(record, &bytes);
+            return same_manifest(record, &bytes);
         }
         let pair = self.understand(path, bytes.clone()).await?;
         let mut slot = self.slot_or_new(path, owner).await?;
@@ -77,14 +77,6 @@ impl Store {
         let outcome = self.publish_staged(open).await?;
         slot.open = None;
         Ok(outcome)
-    }
-
-    fn same_manifest(&self, record: Arc<Record>, bytes: &[u8]) -> Result<Outcome, StoreError> {
-        if sha256(bytes) == record.manifest.sha256 {
-            Ok(Outcome::AlreadyPublished(record))
-        } else {
-            Err(StoreError::Conflict { path: record.path.to_string() })
-        }
     }
 
     /// Reads a manifest and finds out what it promises.
@@ -188,7 +180,7 @@ impl Store {
         manifest: &[u8],
     ) -> Result<Outcome, StoreError> {
         self.forget_upload(open, false).await;
-        self.same_manifest(record, manifest)
+        same_manifest(record, manifest)
     }
 
     /// The appliance is published: what cannot be tidied up now is swept later.
@@ -277,6 +269,15 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// A manifest for a place that is published.
+fn same_manifest(record: Arc<Record>, bytes: &[u8]) -> Result<Outcome, StoreError> {
+    if sha256(bytes) == record.manifest.sha256 {
+        Ok(Outcome::AlreadyPublished(record))
+    } else {
+        Err(StoreError::Conflict { path: record.path.to_string() })
     }
 }
 

@@ -143,13 +143,13 @@ impl Store {
         let facts = file_facts(&file);
         let mut record =
             Record::describe(path, &pair.manifest, pair.verdict, facts, file.image_key);
-        let measured = match compare::believed(&pair.expected, &record, image.len()) {
-            Some(facts) => facts,
+        let measured = if let Some(facts) = compare::believed(&pair.expected, &record, image.len())
+        {
+            facts
+        } else {
             // An old manifest does not tell the gzip file's digest: it is computed.
-            None => {
-                let algorithms = compare::plus_sha256(Algorithms::expected(&pair.expected));
-                crate::look::inspect(image, &algorithms, Limits::MAX).await?.into()
-            }
+            let algorithms = compare::plus_sha256(Algorithms::expected(&pair.expected));
+            crate::look::inspect(image, &algorithms, Limits::MAX).await?.into()
         };
         compare::fill(&mut record, &pair.expected, &measured);
         if let Some(file) = self.backend().small(path, Small::Deprecation).await? {

@@ -206,6 +206,9 @@ impl Store {
     /// What requests of one upload share, locked, and as fresh as the place has it.
     pub(crate) async fn slot(&self, id: &UploadId) -> Result<OwnedMutexGuard<Slot>, StoreError> {
         let mut slot = self.0.slots.lock(id).await;
+        if let Some(open) = &mut slot.open {
+            open.settle_saving().await;
+        }
         match (self.backend().load_upload(id).await?, &mut slot.open) {
             (None, open) => *open = None,
             (Some((state, version)), Some(open)) => open.refresh(state, version),

@@ -30,7 +30,7 @@ pub(super) struct BucketSpool {
     part_bytes: u64,
     buffer: BytesMut,
     sending: Option<JoinHandle<object_store::Result<PartDone>>>,
-    /// Bytes of the part being sent.
+    /// Parts that the upload's state has.
     noted: usize,
     /// Nothing came since the last settling.
     settled: bool,
@@ -120,7 +120,7 @@ impl BucketSpool {
         Ok(())
     }
 
-    fn saved(&self, multipart: &Multipart) -> Saved {
+    fn saved(multipart: &Multipart) -> Saved {
         let parts: u64 = multipart.parts.iter().map(|part| part.bytes).sum();
         Saved { offset: parts + multipart.tail, boot: None, multipart: Some(multipart.clone()) }
     }
@@ -163,7 +163,7 @@ impl Spool for BucketSpool {
         }
         self.noted = multipart.parts.len();
         let multipart = Multipart { tail: 0, ..multipart.clone() };
-        Ok(Some(self.saved(&multipart)))
+        Ok(Some(Self::saved(&multipart)))
     }
 
     async fn settle(&mut self) -> Result<Option<Saved>, StoreError> {
@@ -181,8 +181,12 @@ impl Spool for BucketSpool {
             let put = self.store.put(&key, PutPayload::from_bytes(tail)).await;
             put.map_err(StoreError::bucket("write", &key))?;
         }
+        // The one before is in the state until that is written again; older ones are of no use.
+        if let Some(number) = multipart.tail_number.checked_sub(2) {
+            let _ = self.store.delete(&self.tail(number)).await;
+        }
         self.settled = true;
-        Ok(Some(self.saved(&multipart)))
+        Ok(Some(Self::saved(&multipart)))
     }
 
     async fn complete(&mut self) -> Result<(), StoreError> {
