@@ -23,6 +23,16 @@ pub struct FetchOptions {
     pub form: Form,
     /// Most connections at the same time.
     pub connections: usize,
+    /// Missing bytes from which on more than one connection is used; see
+    /// [`PARALLEL_FROM`](crate::pieces::PARALLEL_FROM).
+    pub parallel_from: u64,
+}
+
+impl Default for FetchOptions {
+    /// The image itself, over four connections where that is worth it.
+    fn default() -> Self {
+        Self { form: Form::Inflated, connections: 4, parallel_from: crate::pieces::PARALLEL_FROM }
+    }
 }
 
 /// Fetches the image that a verified manifest describes, from the first of the places that has it.
@@ -106,7 +116,7 @@ impl Job<'_> {
             let mut failures = Failures::default();
             for url in places {
                 let transfer = self.transfer(url, &arrived);
-                match transfer.in_pieces(&chunks, bytes, self.options.connections).await {
+                match transfer.in_pieces(&chunks, bytes, &self.options).await {
                     Ok(()) => return Ok(()),
                     Err(error) => failures.note(self.progress, error)?,
                 }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-/// Smallest image that several connections are worth for: 64 MiB.
+/// Smallest rest of an image that several connections are worth for: 64 MiB.
 pub const PARALLEL_FROM: u64 = 64 << 20;
-/// Least and most bytes of one request when several connections share the work.
-const SHARE: Range<u64> = (8 << 20)..(64 << 20);
+/// Least and most pieces of one request when several connections share the work.
+const SHARE: Range<u64> = 2..16;
 
 /// The consecutive pieces of a file, and which of them are here and verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,15 +95,17 @@ pub struct Shares {
 
 /// Divides `missing` bytes among at most `connections`.
 ///
-/// Several are used only where the file can be taken in pieces (the manifest lists them, the server
-/// serves ranges) and is worth it.
-pub fn shares(missing: u64, connections: usize, in_pieces: bool) -> Shares {
-    if connections < 2 || !in_pieces || missing < PARALLEL_FROM {
+/// Several are used only where the file can be taken in pieces of `piece` bytes (the manifest lists
+/// them, the server serves ranges) and at least `worth` bytes are missing.
+pub fn shares(missing: u64, connections: usize, piece: Option<u64>, worth: u64) -> Shares {
+    let Some(piece) = piece.filter(|_| connections > 1 && missing >= worth) else {
         return Shares { connections: 1, bytes: u64::MAX };
-    }
+    };
     // Several requests for each connection: the slowest connection holds up only its last share.
-    let bytes = (missing / (connections as u64 * 4)).clamp(SHARE.start, SHARE.end);
-    let useful = usize::try_from(missing.div_ceil(bytes)).unwrap_or(connections);
+    let least = piece.saturating_mul(SHARE.start);
+    let most = piece.saturating_mul(SHARE.end);
+    let bytes = (missing / (connections as u64).saturating_mul(4)).clamp(least, most);
+    let useful = usize::try_from(missing.div_ceil(bytes.max(1))).unwrap_or(connections);
     Shares { connections: connections.min(useful), bytes }
 }
 
@@ -150,12 +152,15 @@ mod tests {
     #[test]
     fn several_connections_only_where_they_help() {
         let one = Shares { connections: 1, bytes: u64::MAX };
-        assert_eq!(shares(1 << 30, 1, true), one);
-        assert_eq!(shares(1 << 30, 4, false), one);
-        assert_eq!(shares(PARALLEL_FROM - 1, 4, true), one);
-        assert_eq!(shares(PARALLEL_FROM, 4, true), Shares { connections: 4, bytes: 8 << 20 });
-        assert_eq!(shares(PARALLEL_FROM, 100, true), Shares { connections: 8, bytes: 8 << 20 });
-        assert_eq!(shares(1 << 40, 4, true), Shares { connections: 4, bytes: 64 << 20 });
+        let shares =
+            |missing, connections, piece| shares(missing, connections, piece, PARALLEL_FROM);
+        let piece = Some(4 << 20);
+        assert_eq!(shares(1 << 30, 1, piece), one);
+        assert_eq!(shares(1 << 30, 4, None), one);
+        assert_eq!(shares(PARALLEL_FROM - 1, 4, piece), one);
+        assert_eq!(shares(PARALLEL_FROM, 4, piece), Shares { connections: 4, bytes: 8 << 20 });
+        assert_eq!(shares(PARALLEL_FROM, 100, piece), Shares { connections: 8, bytes: 8 << 20 });
+        assert_eq!(shares(1 << 40, 4, piece), Shares { connections: 4, bytes: 64 << 20 });
     }
 
     proptest! {

@@ -32,9 +32,13 @@ pub(crate) enum Ready {
 pub(crate) fn verify(
     partial: &Partial,
     arrived: &Arc<Arrived>,
-    expected: Expected,
+    mut expected: Expected,
     form: Form,
 ) -> Result<Ready, ClientError> {
+    // Pieces were compared one by one as they arrived; here it is about the whole.
+    if let Some(compressed) = &mut expected.compressed {
+        compressed.chunks = None;
+    }
     let mut source = Follow::new(Arc::clone(partial.file()), Arc::clone(arrived));
     let options = InflateOptions::expecting(expected);
     let target = partial.target();

@@ -7,8 +7,9 @@
 
 use crate::arrived::Arrived;
 use crate::error::ClientError;
+use crate::fetch::FetchOptions;
 use crate::partial::{Origin, Partial};
-use crate::pieces::shares;
+use crate::pieces::{Pieces, shares};
 use crate::repository::{Failed, Repository, answer};
 use bytes::BytesMut;
 use futures_util::future::try_join_all;
@@ -47,14 +48,15 @@ impl Transfer<'_> {
         &self,
         chunks: &Arc<ChunkVerifier>,
         bytes: u64,
-        connections: usize,
+        options: &FetchOptions,
     ) -> Result<(), ClientError> {
-        let missing = bytes - self.arrived.pieces(crate::pieces::Pieces::bytes_here);
+        let missing = bytes - self.arrived.pieces(Pieces::bytes_here);
         if missing == 0 {
             return Ok(());
         }
         let offer = self.offer(Some(bytes)).await?;
-        let shares = shares(missing, connections, offer.ranges);
+        let piece = offer.ranges.then(|| chunks.size());
+        let shares = shares(missing, options.connections, piece, options.parallel_from);
         let runs = self.arrived.pieces(|pieces| pieces.missing(shares.bytes));
         let todo = Mutex::new(VecDeque::from(runs));
         let workers = (0..shares.connections).map(|_| async {
@@ -78,7 +80,7 @@ impl Transfer<'_> {
     ) -> Result<(), ClientError> {
         let mut failures = 0;
         loop {
-            let missing = |pieces: &crate::pieces::Pieces| {
+            let missing = |pieces: &Pieces| {
                 let first = run.clone().find(|index| !pieces.has(*index))?;
                 Some((first, pieces.range(first).start..pieces.range(run.end - 1).end))
             };

@@ -89,6 +89,7 @@ async fn download(arguments: Arguments) -> anyhow::Result<Exit> {
         options: FetchOptions {
             form: if arguments.compressed { Form::Compressed } else { Form::Inflated },
             connections: connections.clamp(1, 32).into(),
+            ..FetchOptions::default()
         },
         even_if_deprecated: arguments.even_if_deprecated,
     };

@@ -1,6 +1,6 @@
 //! Fetching an image from servers that are good, tired, broken and evil.
 
-use crate::support::{Answer, Image, Server, connection, image, names, serve_file, target};
+use crate::support::{Answer, Image, PIECE, Server, connection, image, names, serve_file, target};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,13 +11,14 @@ use stratus_model::{Exit, Expected};
 use stratus_terminal::Progress;
 use url::Url;
 
-/// 20 MiB: five pieces.
-static IMAGE: LazyLock<Arc<Image>> = LazyLock::new(|| Arc::new(image(20)));
-/// 72 MiB: large enough for several connections.
-static LARGE: LazyLock<Arc<Image>> = LazyLock::new(|| Arc::new(image(72)));
+/// About 1.2 MiB: twenty pieces.
+static IMAGE: LazyLock<Arc<Image>> = LazyLock::new(|| Arc::new(image(1280)));
+/// Large enough for several connections.
+static LARGE: LazyLock<Arc<Image>> = LazyLock::new(|| Arc::new(image(4096)));
 
 const ETAG: &str = "\"one\"";
-const MIB: usize = 1 << 20;
+/// A quarter of a piece: four steps are one piece.
+const STEP: usize = PIECE / 4;
 
 fn url(server: &Server) -> Url {
     Url::parse(&format!("{}/images/x.img.gz", server.address)).unwrap()
@@ -30,7 +31,7 @@ async fn get(
     form: Form,
 ) -> Result<(), ClientError> {
     let places: Vec<Url> = servers.iter().map(|s| url(s)).collect();
-    let options = FetchOptions { form, connections: 4 };
+    let options = FetchOptions { form, connections: 4, parallel_from: LARGE.gz.len() as u64 };
     fetch(&servers[0].repository(), &places, expected, to, options, &Progress::hidden()).await
 }
 
@@ -93,7 +94,7 @@ async fn a_cut_connection_goes_on_at_the_missing_piece() {
     let served = Arc::clone(&IMAGE);
     let server = Server::start(move |n, r| {
         let answer = serve_file(r, &served.gz, ETAG);
-        if n == 1 { answer.cut_after(9 * MIB) } else { answer }
+        if n == 1 { answer.cut_after(9 * STEP) } else { answer }
     })
     .await;
     let (_folder, to) = target("vm.img");
@@ -101,7 +102,7 @@ async fn a_cut_connection_goes_on_at_the_missing_piece() {
     assert!(fs::read(&to).unwrap() == IMAGE.raw);
     let asked = server.asked("GET");
     assert_eq!(asked.len(), 2);
-    assert_eq!(asked[1].range().unwrap().0, 8 * MIB);
+    assert_eq!(asked[1].range().unwrap().0, 8 * STEP);
 }
 
 #[tokio::test]
@@ -109,15 +110,15 @@ async fn without_a_list_of_pieces_it_goes_on_at_the_byte() {
     let served = Arc::clone(&IMAGE);
     let server = Server::start(move |n, r| {
         let answer = serve_file(r, &served.gz, ETAG);
-        if n < 2 { answer.cut_after(5 * MIB) } else { answer }
+        if n < 2 { answer.cut_after(5 * STEP) } else { answer }
     })
     .await;
     let (folder, to) = target("vm.img");
     get(&[&server], &without_pieces(&IMAGE), &to, Form::Inflated).await.unwrap();
     assert!(fs::read(&to).unwrap() == IMAGE.raw);
     let asked = server.asked("GET");
-    assert_eq!(asked[1].range(), Some((5 * MIB, None)));
-    assert_eq!(asked[2].range(), Some((10 * MIB, None)));
+    assert_eq!(asked[1].range(), Some((5 * STEP, None)));
+    assert_eq!(asked[2].range(), Some((10 * STEP, None)));
     assert_eq!(asked[1].header("if-range"), Some(ETAG));
     assert_eq!(names(folder.path()), ["vm.img"]);
 }
@@ -131,7 +132,7 @@ async fn breaking() -> (Server, Arc<AtomicBool>) {
         match r.range() {
             _ if well.load(Ordering::Relaxed) => answer,
             Some((1.., _)) => Answer::new(503).with("retry-after", 0),
-            _ => answer.cut_after(9 * MIB),
+            _ => answer.cut_after(9 * STEP),
         }
     })
     .await;
@@ -152,7 +153,7 @@ async fn a_later_run_goes_on_with_what_is_there() {
         get(&[&server], &expected, &to, Form::Inflated).await.unwrap();
         assert!(fs::read(&to).unwrap() == IMAGE.raw);
         let begins = server.asked("GET")[before].range().unwrap().0;
-        assert!((8 * MIB..=9 * MIB).contains(&begins), "{begins}");
+        assert!((8 * STEP..=9 * STEP).contains(&begins), "{begins}");
         assert_eq!(names(folder.path()), ["vm.img"]);
     }
 }
@@ -165,7 +166,7 @@ async fn what_an_earlier_run_left_is_never_believed() {
         get(&[&server], &expected, &to, Form::Inflated).await.unwrap_err();
         let partial = folder.path().join(".vm.img.stratus-partial");
         let mut left = fs::read(&partial).unwrap();
-        left[5 * MIB] ^= 1;
+        left[5 * STEP] ^= 1;
         fs::write(&partial, left).unwrap();
         repaired.store(true, Ordering::Relaxed);
         get(&[&server], &expected, &to, Form::Inflated).await.unwrap();
@@ -177,7 +178,7 @@ async fn what_an_earlier_run_left_is_never_believed() {
 async fn a_file_that_changed_is_begun_anew() {
     let served = Arc::clone(&IMAGE);
     let server = Server::start(move |n, r| match n {
-        0 => serve_file(r, &LARGE.gz, "\"old\"").cut_after(5 * MIB),
+        0 => serve_file(r, &LARGE.gz, "\"old\"").cut_after(5 * STEP),
         _ => serve_file(r, &served.gz, "\"new\""),
     })
     .await;
@@ -211,7 +212,7 @@ async fn a_tired_server_is_asked_again_and_an_absent_one_given_up() {
 async fn a_single_wrong_byte_is_refused() {
     for expected in [IMAGE.expected.clone(), without_pieces(&IMAGE)] {
         let mut wrong = IMAGE.gz.clone();
-        wrong[13 * MIB] ^= 1;
+        wrong[13 * STEP] ^= 1;
         let server = Server::start(move |_, r| serve_file(r, &wrong, ETAG)).await;
         for form in [Form::Inflated, Form::Compressed] {
             let (folder, to) = target("vm.img");
@@ -248,12 +249,13 @@ async fn a_file_of_another_size_is_refused_before_it_is_sent() {
 #[tokio::test]
 async fn a_place_that_is_bad_is_left_for_the_next() {
     let mut wrong = IMAGE.gz.clone();
-    wrong[9 * MIB] ^= 1;
+    wrong[9 * STEP] ^= 1;
     let evil = Server::start(move |_, r| serve_file(r, &wrong, ETAG)).await;
     let gone = Server::start(|_, _| Answer::new(404)).await;
     let served = Arc::clone(&IMAGE);
     let good = Server::start(move |_, r| serve_file(r, &served.gz, "\"other\"")).await;
-    for (expected, asked_from) in [(IMAGE.expected.clone(), 8 * MIB), (without_pieces(&IMAGE), 0)] {
+    for (expected, asked_from) in [(IMAGE.expected.clone(), 8 * STEP), (without_pieces(&IMAGE), 0)]
+    {
         let (_folder, to) = target("vm.img");
         get(&[&gone, &evil, &good], &expected, &to, Form::Inflated).await.unwrap();
         assert!(fs::read(&to).unwrap() == IMAGE.raw);
@@ -271,7 +273,7 @@ async fn a_place_that_is_bad_is_left_for_the_next() {
 async fn a_login_is_sent_only_where_it_is_asked_for_and_only_to_the_repository() {
     let served = Arc::clone(&IMAGE);
     let closed = Server::start(move |_, r| match r.header("authorization") {
-        Some("Basic c2lnbmVyOnNlY3JldA==") => serve_file(r, &served.gz, ETAG).cut_after(9 * MIB),
+        Some("Basic c2lnbmVyOnNlY3JldA==") => serve_file(r, &served.gz, ETAG).cut_after(9 * STEP),
         _ => Answer::new(401),
     })
     .await;
@@ -279,7 +281,7 @@ async fn a_login_is_sent_only_where_it_is_asked_for_and_only_to_the_repository()
     let elsewhere = Server::start(move |_, r| serve_file(r, &served.gz, ETAG)).await;
     let repository = stratus_client::Repository::new(&connection(&closed.address)).unwrap();
     let (_folder, to) = target("vm.img");
-    let options = FetchOptions { form: Form::Inflated, connections: 1 };
+    let options = FetchOptions { connections: 1, ..FetchOptions::default() };
     let places = [url(&closed), url(&elsewhere)];
     fetch(&repository, &places, &IMAGE.expected, &to, options, &Progress::hidden()).await.unwrap();
     assert_eq!(closed.log()[0].header("authorization"), None);
@@ -294,7 +296,7 @@ async fn a_login_is_sent_only_where_it_is_asked_for_and_only_to_the_repository()
 async fn an_answer_with_another_range_is_not_believed() {
     let served = Arc::clone(&IMAGE);
     let server = Server::start(move |n, r| match n {
-        1 => serve_file(r, &served.gz, ETAG).cut_after(5 * MIB),
+        1 => serve_file(r, &served.gz, ETAG).cut_after(5 * STEP),
         2 => Answer::new(206)
             .with("content-range", format!("bytes 0-99/{}", served.gz.len()))
             .body(vec![0; 100]),

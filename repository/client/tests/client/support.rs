@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use stratus_client::{Connection, Patience, Repository};
 use stratus_image::{Algorithms, CompressOptions, Hasher, Level, compress};
-use stratus_model::{Algorithm, Expected};
+use stratus_model::{Algorithm, Chunks, Compressed, Expected};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -212,32 +212,39 @@ pub(crate) struct Image {
     pub(crate) expected: Expected,
 }
 
-/// An image of so many MiB that does not compress, with a hole in it.
-pub(crate) fn image(mib: usize) -> Image {
+/// Bytes in the pieces of test images: 64 KiB instead of 4 MiB, so that small files have many.
+pub(crate) const PIECE: usize = 1 << 16;
+
+/// An image of so many KiB that does not compress, with a hole in it.
+pub(crate) fn image(kib: usize) -> Image {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut raw: Vec<u8> = Vec::with_capacity(mib << 20);
-    while raw.len() < mib << 20 {
+    let mut raw: Vec<u8> = Vec::with_capacity(kib << 10);
+    while raw.len() < kib << 10 {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         raw.extend_from_slice(&state.to_le_bytes());
     }
     let middle = raw.len() / 2;
-    raw[middle..middle + (1 << 19)].fill(0);
+    raw[middle..middle + (1 << 16)].fill(0);
     let mut gz = Vec::new();
     let options = CompressOptions {
         level: Level::new(1).unwrap(),
-        algorithms: Algorithms::upload(),
+        algorithms: Algorithms::manifest(),
         ..CompressOptions::default()
     };
     let made = compress(&mut raw.as_slice(), &mut gz, &options, &mut |_| {
         std::ops::ControlFlow::Continue(())
     })
     .unwrap();
+    let digest = |piece| Hasher::digest(Algorithm::Sha256, piece).bytes().try_into().unwrap();
+    let sha256 = gz.chunks(PIECE).map(digest).collect();
+    let mut compressed = Compressed::from(made.compressed.unwrap());
+    compressed.chunks = Some(Chunks { size: PIECE as u64, sha256 });
     let expected = Expected {
         bytes: raw.len() as u64,
-        checksums: vec![Hasher::digest(Algorithm::Sha256, &raw)],
-        compressed: made.compressed.map(Into::into),
+        checksums: made.content.digests,
+        compressed: Some(compressed),
     };
     Image { raw, gz, expected }
 }
