@@ -6,6 +6,7 @@
 
 use crate::email;
 use crate::emit::WriteError;
+use crate::extensions;
 use crate::problem::{ReadError, printable_line};
 use crate::read::read;
 use crate::seal;
@@ -104,7 +105,10 @@ pub fn endorse_with(
         unverified.carries_signature(),
         unverified.manifest().endorsement.is_some(),
     ));
-    let extensions = unverified.extensions().to_vec();
+    let extensions = match format {
+        ManifestFormat::Format1 => extensions::of(unsigned_xml).map_err(EndorseError::Read)?,
+        ManifestFormat::Flat2010 | ManifestFormat::Rdf => Vec::new(),
+    };
     let mut manifest = unverified.into_unverified_manifest();
     if format != ManifestFormat::Format1 {
         notes.extend(left_out(&manifest));

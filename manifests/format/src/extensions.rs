@@ -1,19 +1,39 @@
 //! Elements of other namespaces at the end of a manifest, carried over when it is written anew.
 //!
-//! They are copied as they stand. Only the namespace declarations that they inherit are repeated on
-//! them, so that they mean the same in their new place.
+//! They are copied as they stand. Only the namespace declarations that they inherit and use are
+//! repeated on them, so that they mean the same in their new place.
 
 use crate::format1::NAMESPACE;
+use crate::problem::{Problem, ReadError, ReadErrorKind};
 use crate::reader::{Element, elements, namespace};
-use crate::xml::DS;
+use crate::tags;
+use crate::xml::{self, DS, SIZE_LIMIT};
 use std::fmt::Write as _;
 
-/// The foreign children of a root, each complete in itself.
-pub(crate) fn of(root: Element<'_>) -> Vec<String> {
-    elements(root)
-        .filter(|n| !matches!(namespace(*n), None | Some(NAMESPACE | DS)))
-        .map(standalone)
-        .collect()
+/// The foreign children of a document's root, each complete in itself.
+///
+/// Repeating declarations makes them longer; what then passes the limit of a document is refused.
+pub(crate) fn of(text: &str) -> Result<Vec<String>, ReadError> {
+    let text = xml::text(text.as_bytes())?;
+    let document = xml::parse(text)?;
+    let mut found = Vec::new();
+    let mut length = 0;
+    for node in elements(document.root_element()) {
+        if matches!(namespace(node), None | Some(NAMESPACE | DS)) {
+            continue;
+        }
+        let element = standalone(node);
+        length += element.len();
+        if length > SIZE_LIMIT {
+            let rule =
+                "the elements of other namespaces are longer than 4 MiB when each stands alone";
+            let place = document.text_pos_at(node.range().start);
+            let problem = Problem::new((place.row, place.col), rule);
+            return Err(ReadError::one(ReadErrorKind::TooLarge, problem));
+        }
+        found.push(element);
+    }
+    Ok(found)
 }
 
 fn standalone(node: Element<'_>) -> String {
@@ -21,42 +41,42 @@ fn standalone(node: Element<'_>) -> String {
     let tag_end = source
         .find(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/'))
         .unwrap_or(source.len());
-    let mut declarations = String::new();
-    for namespace in inherited(node) {
-        let _ = match namespace.name() {
-            Some(prefix) => write!(declarations, " xmlns:{prefix}=\"{}\"", escape(namespace.uri())),
-            None => write!(declarations, " xmlns=\"{}\"", escape(namespace.uri())),
-        };
-    }
+    let declarations = inherited(node, source);
     format!("{}{declarations}{}", &source[..tag_end], &source[tag_end..])
 }
 
-/// Declarations of the parent that the element does not make itself.
-fn inherited(node: Element<'_>) -> Vec<&roxmltree::Namespace<'_>> {
-    let Some(parent) = node.parent_element() else {
-        return Vec::new();
-    };
-    let start_tag = start_tag(node);
-    parent
-        .namespaces()
-        .filter(|n| n.name() != Some("xml"))
-        .filter(|n| !declares(start_tag, n.name()))
-        .collect()
+/// Declarations of the parent that the element uses and does not make itself.
+fn inherited(node: Element<'_>, source: &str) -> String {
+    let mut declarations = String::new();
+    let Some(parent) = node.parent_element() else { return declarations };
+    let start_tag = start_tag(node, source);
+    if !declares(start_tag, None) {
+        // Also where there is none: in the new place there is one.
+        let default = parent.namespaces().find(|n| n.name().is_none());
+        let uri = default.map_or("", roxmltree::Namespace::uri);
+        let _ = write!(declarations, " xmlns=\"{}\"", escape(uri));
+    }
+    for namespace in parent.namespaces() {
+        let Some(prefix) = namespace.name().filter(|p| *p != "xml") else { continue };
+        if source.contains(&format!("{prefix}:")) && !declares(start_tag, Some(prefix)) {
+            let _ = write!(declarations, " xmlns:{prefix}=\"{}\"", escape(namespace.uri()));
+        }
+    }
+    declarations
 }
 
-fn start_tag(node: Element<'_>) -> &str {
-    let source = &node.document().input_text()[node.range()];
+fn start_tag<'s>(node: Element<'_>, source: &'s str) -> &'s str {
     let end = node.first_child().map_or(source.len(), |c| c.range().start - node.range().start);
     &source[..end]
 }
 
-/// Whether a start tag declares a prefix itself. A value that looks like a declaration only leads
-/// to a missing one, which the reading of what was written finds.
+/// Whether a start tag declares a prefix itself. What values say does not count.
 fn declares(start_tag: &str, prefix: Option<&str>) -> bool {
     let wanted = prefix.map_or_else(|| "xmlns".to_owned(), |p| format!("xmlns:{p}"));
-    start_tag.split(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\'')).any(|word| {
-        word.split('=').next() == Some(wanted.as_str()) && word.contains('=') || word == wanted
-    })
+    let names: Vec<u8> = tags::outside_quotes(start_tag).collect();
+    names
+        .split(u8::is_ascii_whitespace)
+        .any(|word| word.split(|b| *b == b'=').next() == Some(wanted.as_bytes()))
 }
 
 fn escape(text: &str) -> String {

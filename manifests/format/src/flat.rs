@@ -22,9 +22,7 @@ pub(crate) fn read<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Manifest {
     reader.elements_only(root);
     for node in elements(root) {
         if namespace(node).is_some() {
-            reader
-                .notes
-                .push(format!("<{}> is of another namespace and was left aside", name(node)));
+            reader.note(format!("<{}> is of another namespace and was left aside", name(node)));
             continue;
         }
         match name(node) {
@@ -37,7 +35,7 @@ pub(crate) fn read<'d>(reader: &mut Reader<'d>, root: Element<'d>) -> Manifest {
             }
             other => {
                 let value = reader.text(node).unwrap_or_default();
-                reader.notes.push(format!("<{other}> is not known and was left aside"));
+                reader.note(format!("<{other}> is not known and was left aside"));
                 manifest.historical.push((other.to_owned(), value));
             }
         }

@@ -56,7 +56,8 @@ pub enum ReadErrorKind {
     NotXml,
     /// It has a document type declaration, which no manifest needs.
     Doctype,
-    /// Elements nested deeper than 32, or more nodes than any manifest has.
+    /// Elements nested deeper than 32, or more elements, attributes or namespaces than any manifest
+    /// has.
     TooDeep,
     /// Well-formed, but the root element is of no known format.
     UnknownFormat,

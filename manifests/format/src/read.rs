@@ -1,6 +1,5 @@
 //! Which format a document is of, and what it claims.
 
-use crate::extensions;
 use crate::format1;
 use crate::problem::{Problem, ReadError, ReadErrorKind, printable};
 use crate::reader::{Reader, elements, name, namespace};
@@ -18,7 +17,6 @@ pub struct Unverified {
     format: ManifestFormat,
     manifest: Manifest,
     notes: Vec<String>,
-    extensions: Vec<String>,
     carries_signature: bool,
 }
 
@@ -49,11 +47,6 @@ impl Unverified {
         self.manifest
     }
 
-    /// Elements of other namespaces, each as a document of its own.
-    pub(crate) fn extensions(&self) -> &[String] {
-        &self.extensions
-    }
-
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -79,11 +72,7 @@ pub(crate) fn read_document(document: &Document<'_>) -> Result<Unverified, ReadE
     };
     let (manifest, notes) = reader.finish(manifest)?;
     let carries_signature = elements(root).any(|n| n.has_tag_name((DS, "Signature")));
-    let extensions = match format {
-        ManifestFormat::Format1 => extensions::of(root),
-        ManifestFormat::Flat2010 | ManifestFormat::Rdf => Vec::new(),
-    };
-    Ok(Unverified { format, manifest, notes, extensions, carries_signature })
+    Ok(Unverified { format, manifest, notes, carries_signature })
 }
 
 /// The format by root element and namespace.

@@ -17,8 +17,7 @@ pub(crate) type Element<'d> = Node<'d, 'd>;
 pub(crate) struct Reader<'d> {
     document: &'d Document<'d>,
     problems: Vec<Problem>,
-    /// Things that are unusual and tolerated.
-    pub(crate) notes: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl<'d> Reader<'d> {
@@ -35,9 +34,13 @@ impl<'d> Reader<'d> {
         Err(ReadError::new(ReadErrorKind::Rules, self.problems))
     }
 
+    /// Finding a line is linear in the document, so a document full of faults is cut short.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= PROBLEMS
+    }
+
     fn add(&mut self, node: Element<'_>, rule: String, value: Option<&str>) {
-        // Finding a line is linear in the document, so a document full of faults is cut short.
-        if self.problems.len() >= PROBLEMS {
+        if self.is_full() {
             return;
         }
         let at = self.document.text_pos_at(node.range().start);
@@ -46,6 +49,13 @@ impl<'d> Reader<'d> {
             Some(value) => problem.with_value(value),
             None => problem,
         });
+    }
+
+    /// Reports something that is unusual and tolerated.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        if self.notes.len() < PROBLEMS {
+            self.notes.push(note.into());
+        }
     }
 
     /// Reports a broken rule.
@@ -170,6 +180,9 @@ impl<'d> Seen<'d> {
             self.0.insert(key, node);
             return true;
         };
+        if reader.is_full() {
+            return false;
+        }
         let at = reader.document.text_pos_at(earlier.range().start);
         let rule =
             format!("<{}> may be given once; the first is at {}:{}", name(node), at.row, at.col);

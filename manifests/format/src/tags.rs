@@ -10,6 +10,10 @@ use crate::problem::{Problem, ReadError, ReadErrorKind, printable};
 
 /// Deepest nesting of elements in any document of ours.
 pub(crate) const DEPTH: usize = 32;
+/// Most attributes of one element. The parser compares each with each.
+const ATTRIBUTES: usize = 64;
+/// Most namespace declarations of one document. The parser copies them to every element below.
+const DECLARATIONS: usize = 256;
 
 /// One piece of markup.
 enum Tag<'t> {
@@ -18,6 +22,7 @@ enum Tag<'t> {
     End(&'t str),
     Doctype,
     Other,
+    Unfinished,
 }
 
 struct Open<'t> {
@@ -29,8 +34,18 @@ struct Open<'t> {
 pub(crate) fn check(text: &str) -> Result<(), ReadError> {
     let mut open: Vec<Open<'_>> = Vec::new();
     let mut position = 0;
+    let mut declarations = 0;
     while let Some((at, tag, end)) = next_tag(text, position) {
+        if matches!(tag, Tag::Start(_) | Tag::Empty) {
+            let inside = &text[at..end];
+            declarations += inside.matches("xmlns").count();
+            too_many(text, at, inside, declarations)?;
+        }
         match tag {
+            Tag::Unfinished => {
+                let rule = "the tag that begins here is never ended with `>`";
+                return Err(fault(ReadErrorKind::NotXml, text, at, rule));
+            }
             Tag::Doctype => {
                 let rule = "a document type declaration (<!DOCTYPE) is refused; remove it";
                 return Err(fault(ReadErrorKind::Doctype, text, at, rule));
@@ -84,10 +99,40 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, Tag<'_>, usize)> {
     if let Some(name) = rest.strip_prefix("</") {
         return Some((at, Tag::End(leading_name(name)), until(">")?));
     }
-    let end = at + end_of_start_tag(rest)?;
+    let Some(length) = end_of_start_tag(rest) else {
+        return Some((at, Tag::Unfinished, text.len()));
+    };
+    let end = at + length;
     let empty = text[..end].ends_with("/>");
     let tag = if empty { Tag::Empty } else { Tag::Start(leading_name(&rest[1..])) };
     Some((at, tag, end))
+}
+
+/// Refuses what makes the parser slow out of proportion.
+fn too_many(text: &str, at: usize, tag: &str, declarations: usize) -> Result<(), ReadError> {
+    let rule = if tag.bytes().filter(|b| *b == b'=').count() > ATTRIBUTES
+        && outside_quotes(tag).filter(|b| *b == b'=').count() > ATTRIBUTES
+    {
+        format!("an element may have {ATTRIBUTES} attributes, not more")
+    } else if declarations > DECLARATIONS {
+        format!("a document may have {DECLARATIONS} namespace declarations, not more")
+    } else {
+        return Ok(());
+    };
+    Err(fault(ReadErrorKind::TooDeep, text, at, rule))
+}
+
+/// The bytes of a start tag that are not inside of attribute values.
+pub(crate) fn outside_quotes(tag: &str) -> impl Iterator<Item = u8> {
+    let mut quote = None;
+    tag.bytes().filter(move |byte| {
+        match (quote, byte) {
+            (None, b'"' | b'\'') => quote = Some(*byte),
+            (Some(open), _) if open == *byte => quote = None,
+            _ => {}
+        }
+        quote.is_none()
+    })
 }
 
 /// Length of a start tag, `>` inside quotes not counted as its end.

@@ -226,3 +226,50 @@ fn a_deprecation_is_signed_and_judged() {
     let manifest = deprecation::validate(COMPLETE.as_bytes(), Some(&trust), None, now());
     assert!(manifest.fault.is_some());
 }
+
+#[test]
+fn foreign_elements_keep_their_namespaces_in_their_new_place() {
+    let complete = COMPLETE
+        .replace("<manifest xmlns=", "<s:manifest xmlns:x=\"urn:x\" xmlns:y=\"urn:y\" xmlns:s=")
+        .replace("</manifest>", "<x:a b='xmlns:y=1' y:c=\"&lt;\"><d/><x:e/></x:a></s:manifest>");
+    // Every element of ours gets the prefix, so that there is no default namespace.
+    let names = [
+        "created",
+        "type",
+        "version",
+        "arch",
+        "user",
+        "os",
+        "osversion",
+        "compression",
+        "filename",
+        "format",
+        "bytes",
+        "checksum",
+        "compressed",
+        "chunks",
+        "title",
+        "description",
+        "comment",
+        "valid",
+        "location",
+        "hypervisor",
+        "bus",
+        "minimum",
+        "cpu",
+        "memory",
+        "disk",
+        "replaces",
+        "identifier",
+    ];
+    let prefixed = names.iter().fold(complete, |text, name| {
+        text.replace(&format!("<{name}>"), &format!("<s:{name}>"))
+            .replace(&format!("<{name} "), &format!("<s:{name} "))
+            .replace(&format!("</{name}>"), &format!("</s:{name}>"))
+    });
+    let (credential, made) = signer(KeyChoice::P256);
+    let signed = endorse(&prefixed, &credential, now()).expect("signed");
+    assert!(signed.contains("<x:a xmlns=\"\" xmlns:x=\"urn:x\" xmlns:y=\"urn:y\""), "{signed}");
+    let trust = TrustStore::from_pem(made.cert_pem.as_bytes()).expect("anchors");
+    assert!(validate(signed.as_bytes(), Some(&trust), None, now()).accepted());
+}

@@ -167,7 +167,7 @@ impl<'d> Reading<'d> {
                 if let Some(found) = compression(other) {
                     return self.compression.push((found, node));
                 }
-                reader.notes.push(format!("the disk format `{}` is not known", printable(&text)));
+                reader.note(format!("the disk format `{}` is not known", printable(&text)));
                 self.manifest.historical.push(("format".to_owned(), text));
             }
         }
@@ -246,7 +246,7 @@ impl<'d> Reading<'d> {
         };
         if Algorithm::parse(&algorithm).is_err() {
             let note = format!("the checksum algorithm `{}` is not known", printable(&algorithm));
-            reader.notes.push(note);
+            reader.note(note);
             return;
         }
         let hex = self.whole_sha1(reader, &algorithm, &hex);
@@ -270,9 +270,7 @@ impl<'d> Reading<'d> {
                     && hex.len() != 40
                     && same_number(&sha1) =>
             {
-                reader.notes.push(
-                    "the SHA-1 lost or gained leading zeros; read as the identifier's".into(),
-                );
+                reader.note("the SHA-1 lost or gained leading zeros; read as the identifier's");
                 sha1.to_hex()
             }
             _ => hex.to_owned(),
