@@ -154,7 +154,7 @@ impl<'a> Section<'a> {
             .filter_map(|text| {
                 let read = text.parse();
                 read.map_err(|e: T::Err| {
-                    self.complain(key, format!("`{key}`: `{text}`: {e}"), None)
+                    self.complain(key, format!("`{key}`: `{text}`: {e}"), None);
                 })
                 .ok()
             })
@@ -168,11 +168,17 @@ impl<'a> Section<'a> {
 
     /// True or false.
     pub fn flag(&self, key: &'static str, default: bool) -> bool {
-        let Some(item) = self.ask(key) else { return default };
-        item.as_bool().unwrap_or_else(|| {
+        self.optional_flag(key).unwrap_or(default)
+    }
+
+    /// True or false, where it makes a difference that nothing is said.
+    pub fn optional_flag(&self, key: &'static str) -> Option<bool> {
+        let item = self.ask(key)?;
+        let flag = item.as_bool();
+        if flag.is_none() {
             self.wrong_type(key, "true or false");
-            default
-        })
+        }
+        flag
     }
 
     /// A whole number within limits.
@@ -350,7 +356,7 @@ mod tests {
         let s = site.section("cache");
         assert_eq!(s.texts("listen"), ["a"]);
         assert_eq!(s.size("size"), Some(ByteCount(2 << 30)));
-        assert_eq!(s.duration("age"), Some(Duration::from_secs(7 * 86_400)));
+        assert_eq!(s.duration("age"), Some(Duration::from_hours(7 * 24)));
         assert_eq!(s.duration("wait"), Some(Duration::from_secs(5)));
         assert_eq!(s.path("directory"), Some(PathBuf::from("/etc/stratus/x")));
         assert!(s.flag("on", false));

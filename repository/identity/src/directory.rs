@@ -119,19 +119,16 @@ impl Directory {
             return Err(Refusal::Wrong);
         };
         let filter = format!("({}={})", self.settings.subject_attribute, ldap_escape(dn.as_str()));
-        self.each_server(async |url| self.find(url, &filter, None).await).await
+        self.each_server(&filter, None).await
     }
 
     async fn ask(&self, login: &str, password: Option<&SecretString>) -> Result<Person, Refusal> {
         let filter = self.settings.user_filter.replace("{login}", &ldap_escape(login));
-        self.each_server(async |url| self.find(url, &filter, password).await).await
+        self.each_server(&filter, password).await
     }
 
     /// Asks the servers one after the other until one answers.
-    async fn each_server(
-        &self,
-        ask: impl AsyncFn(&Url) -> Result<Answer, LdapError>,
-    ) -> Result<Person, Refusal> {
+    async fn each_server(&self, filter: &str, password: Option<&SecretString>) -> Result<Person, Refusal> {
         let count = self.settings.urls.len();
         let first = self.good.load(Ordering::Relaxed);
         let mut said = Vec::new();
@@ -139,7 +136,7 @@ impl Directory {
             let url = &self.settings.urls[index];
             // Twice the time of a step bounds all steps that hang one after the other.
             let limit = self.settings.timeout * 4;
-            let answer = match tokio::time::timeout(limit, ask(url)).await {
+            let answer = match tokio::time::timeout(limit, self.find(url, filter, password)).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(error)) => {
                     said.push(format!("{url}: {error}"));

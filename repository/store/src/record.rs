@@ -237,7 +237,11 @@ impl Record {
             disk_format: manifest.format,
             content: FormFacts::default(),
             compressed: FormFacts::default(),
-            chunk_bytes: manifest.compressed.as_ref().and_then(|c| c.chunks.as_ref()).map(|c| c.size),
+            chunk_bytes: manifest
+                .compressed
+                .as_ref()
+                .and_then(|c| c.chunks.as_ref())
+                .map(|c| c.size),
             facts: Facts::from(manifest),
             created: manifest.created,
             endorsed: endorsement.and_then(|e| e.created),

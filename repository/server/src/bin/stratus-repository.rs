@@ -1,0 +1,198 @@
+//! `stratus-repository`: serves appliances, and looks after them.
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use stratus_identity::{Scopes, Tokens, hash_password};
+use stratus_repository::{Service, Settings, logging, reindex, scrub};
+use stratus_terminal::{
+    Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line, read_password, run,
+};
+
+/// Serves signed appliances over HTTPS.
+#[derive(Parser)]
+#[command(name = "stratus-repository", version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The site file; the sections [repository] and [identity] are read.
+    #[arg(long, value_name = "FILE", env = "STRATUS_CONFIG", default_value = "/etc/stratus/stratus.toml", global = true)]
+    config: PathBuf,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+const EXAMPLES: &str = "Examples:
+  stratus-repository --config site.toml            serve
+  stratus-repository --config site.toml check      read the file, report every problem, do nothing
+  stratus-repository --config site.toml scrub      re-read every published image
+  STRATUS_PASSWORD=… stratus-repository hash-password
+  stratus-repository --config site.toml token create --owner robot --path 'base/**' --days 90";
+
+#[derive(Subcommand)]
+enum Task {
+    /// Serve (the default).
+    Serve,
+    /// Read the site file and report every problem.
+    Check,
+    /// Re-read every published image and compare it with its manifest.
+    Scrub,
+    /// Make the index anew from the tree.
+    Reindex,
+    /// Print a hash for the password file; the password comes from STRATUS_PASSWORD or a prompt.
+    HashPassword,
+    /// Tokens for robots. The service reads them at its start.
+    Token {
+        #[command(subcommand)]
+        task: TokenTask,
+    },
+}
+
+#[derive(Subcommand)]
+enum TokenTask {
+    /// Make a token and print it, this once.
+    Create {
+        /// Login that it acts for.
+        #[arg(long)]
+        owner: String,
+        /// Places where it may publish, such as `base/**`; none for reading only.
+        #[arg(long = "path", value_name = "PATTERN")]
+        paths: Vec<String>,
+        /// Days until it ends.
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=3660))]
+        days: u16,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// List them.
+    List,
+    /// End one.
+    Revoke {
+        /// Its name, as `list` shows it.
+        id: String,
+    },
+}
+
+fn main() -> ExitCode {
+    run(|| {
+        let arguments: Arguments = arguments();
+        match arguments.task {
+            Some(Task::HashPassword) => hash(),
+            task => with_settings(settings(&arguments.config)?, task.unwrap_or(Task::Serve)),
+        }
+    })
+}
+
+fn settings(file: &PathBuf) -> Result<Settings> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error))?;
+    Settings::parse(file, &text).map_err(|report| {
+        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display())).into()
+    })
+}
+
+fn with_settings(settings: Settings, task: Task) -> Result<Exit> {
+    match task {
+        Task::Check => {
+            note("the sections [repository] and [identity] are good");
+            Ok(Exit::Done)
+        }
+        Task::Token { task } => tokens(&settings, task),
+        Task::Serve => {
+            logging::start(settings.log, std::env::var("STRATUS_LOG").ok().as_deref())
+                .context("logging could not be started")?;
+            block_on(serve(settings))
+        }
+        Task::Scrub => block_on(scrub_all(settings)),
+        Task::Reindex => block_on(async move {
+            let (count, unreadable) = reindex(&settings).await?;
+            unreadable.iter().for_each(|line| note(line));
+            print_line(&format!("{count} appliances"))?;
+            Ok(if unreadable.is_empty() { Exit::Done } else { Exit::Failed })
+        }),
+        Task::HashPassword => hash(),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    tokio::runtime::Runtime::new().context("the runtime could not be started")?.block_on(work)
+}
+
+async fn serve(settings: Settings) -> Result<Exit> {
+    let service = Service::open(settings).await?;
+    for url in service.urls() {
+        print_line(&format!("listening on {url}"))?;
+    }
+    let reload = service.reloader();
+    let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    let reloads = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload();
+        }
+    });
+    // Nobody may be waiting for these; that is not our failure.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    };
+    let served = service.run(shutdown).await;
+    reloads.abort();
+    served?;
+    Ok(Exit::Done)
+}
+
+async fn scrub_all(settings: Settings) -> Result<Exit> {
+    let progress = Progress::new(ProgressMode::choose(false), "scrub", None);
+    let mut before = 0;
+    let report = scrub(&settings, |bytes| {
+        progress.advance(bytes - before);
+        before = bytes;
+    })
+    .await?;
+    progress.finish();
+    for (path, reason) in &report.damaged {
+        print_line(&format!("damaged: {path}: {reason}"))?;
+    }
+    print_line(&format!("{} appliances checked, {} damaged", report.checked, report.damaged.len()))?;
+    Ok(if report.damaged.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn hash() -> Result<Exit> {
+    let source = PasswordSource {
+        file: None,
+        variable: Some("STRATUS_PASSWORD"),
+        settings_file: None,
+        prompt: Some("New password".to_owned()),
+    };
+    let (password, _) = read_password(&source)?;
+    print_line(&hash_password(&password))?;
+    Ok(Exit::Done)
+}
+
+fn tokens(settings: &Settings, task: TokenTask) -> Result<Exit> {
+    let tokens = Tokens::open(&settings.data.join("tokens.json"))?;
+    match task {
+        TokenTask::Create { owner, paths, days, note } => {
+            let scopes = Scopes::publishing(&paths).map_err(|error| Failure::usage(error.to_string()))?;
+            let now = Timestamp::now();
+            let ends = now + SignedDuration::from_hours(24 * i64::from(days));
+            let made = tokens.create(&owner, scopes, Some(ends), &note, now)?;
+            print_line(made.secret.expose_secret())?;
+        }
+        TokenTask::List => {
+            for token in tokens.list() {
+                let ends = token.expires.map_or_else(|| "never".to_owned(), |t| t.to_string());
+                print_line(&format!("{}\t{}\t{}\tends {ends}\t{}", token.id, token.owner, token.scopes, token.note))?;
+            }
+        }
+        TokenTask::Revoke { id } => tokens.revoke(&id)?,
+    }
+    Ok(Exit::Done)
+}
