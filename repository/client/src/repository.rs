@@ -63,6 +63,8 @@ pub struct Repository {
     login: Option<HeaderValue>,
     /// Whether reading was refused without the login.
     login_to_read: AtomicBool,
+    /// Whether anybody ever answered.
+    answered: AtomicBool,
     patience: Patience,
 }
 
@@ -83,6 +85,7 @@ impl Repository {
             sender,
             login,
             login_to_read: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             patience: connection.patience,
         })
     }
@@ -173,6 +176,7 @@ impl Repository {
         url: &Url,
         response: Response,
     ) -> Result<Response, Failed> {
+        self.answered.store(true, Ordering::Relaxed);
         if !retry::is_passing(response.status().as_u16()) {
             return Ok(response);
         }
@@ -186,7 +190,9 @@ impl Repository {
 
     /// Waits before the next attempt, or gives the error back when there is to be none.
     pub(crate) async fn pause(&self, failures: u32, failed: Failed) -> Result<(), ClientError> {
-        let pause = self.patience.pause(failures, failed.asked, rand::random());
+        let known = self.answered.load(Ordering::Relaxed);
+        let patience = if known { self.patience } else { self.patience.at_first() };
+        let pause = patience.pause(failures, failed.asked, rand::random());
         match pause {
             Some(pause) if failed.passing => {
                 tokio::time::sleep(pause).await;

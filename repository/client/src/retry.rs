@@ -10,6 +10,8 @@ use jiff::Timestamp;
 pub struct Patience {
     /// How often in a row a request may fail without any progress in between.
     pub attempts: u32,
+    /// The same for a server that has never answered: its address may simply be wrong.
+    pub first_attempts: u32,
     /// Pause after the first failure; it doubles with each further one.
     pub first: Duration,
     /// The longest pause of our own choice.
@@ -23,6 +25,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             attempts: 8,
+            first_attempts: 3,
             first: Duration::from_millis(500),
             longest: Duration::from_secs(30),
             longest_asked: Duration::from_mins(5),
@@ -31,6 +34,12 @@ impl Default for Patience {
 }
 
 impl Patience {
+    /// The patience with a server that has never answered.
+    #[must_use]
+    pub fn at_first(&self) -> Self {
+        Self { attempts: self.first_attempts.min(self.attempts), ..*self }
+    }
+
     /// How long to wait after `failures` failures in a row (from 1); none: give up.
     ///
     /// `asked` is the server's `Retry-After`; `chance` is within 0 and 1 and spreads clients that
@@ -78,6 +87,13 @@ mod tests {
         let expected = [500, 1000, 2000, 4000, 8000, 16000, 30000].map(Some);
         assert_eq!(pauses[..7], expected);
         assert_eq!(pauses[7], None);
+    }
+
+    #[test]
+    fn an_address_that_never_answered_is_given_up_soon() {
+        let patience = Patience::default().at_first();
+        assert!(patience.pause(2, None, 0.0).is_some());
+        assert_eq!(patience.pause(3, None, 0.0), None);
     }
 
     #[test]

@@ -135,6 +135,7 @@ impl Drop for Server {
 pub(crate) fn connection(address: &str) -> Connection {
     let patience = Patience {
         attempts: 4,
+        first_attempts: 2,
         first: std::time::Duration::from_millis(2),
         longest: std::time::Duration::from_millis(10),
         longest_asked: std::time::Duration::from_secs(2),
