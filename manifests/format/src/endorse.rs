@@ -88,7 +88,7 @@ pub fn endorse(
     endorse_with(unsigned_xml, credential, now, &EndorseOptions::default()).map(|e| e.xml)
 }
 
-/// As [`endorse`], with choices; says what was replaced or left out.
+/// As [`endorse()`], with choices; says what was replaced or left out.
 pub fn endorse_with(
     unsigned_xml: &str,
     credential: &Credential,

@@ -127,7 +127,7 @@ pub fn validate(
     validate_with(bytes, &Checks { trust, policy, groups: &[], path: None, now })
 }
 
-/// As [`validate`], with what a server knows about the place and the person.
+/// As [`validate()`], with what a server knows about the place and the person.
 pub fn validate_with(bytes: &[u8], checks: &Checks<'_>) -> Validation {
     let text = match xml::text(bytes) {
         Ok(text) => text,

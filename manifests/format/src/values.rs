@@ -17,7 +17,7 @@ pub(crate) const IDENTIFIER: &str =
 pub(crate) const FILE_NAME: &str = "the name of a file, one line without folders";
 pub(crate) const LOCATION: &str = "a URL that begins with http:// or https://, without spaces";
 
-/// Most characters of a [`line`].
+/// Most characters of a [`line()`].
 const LINE_LIMIT: usize = 1024;
 
 pub(crate) fn part(text: &str) -> Option<String> {

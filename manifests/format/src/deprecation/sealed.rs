@@ -51,7 +51,7 @@ pub fn endorse(
     endorse_with(unsigned_xml, credential, now, &EndorseOptions::default()).map(|e| e.xml)
 }
 
-/// As [`endorse`], with choices; `upgrade` means nothing here.
+/// As [`endorse()`], with choices; `upgrade` means nothing here.
 pub fn endorse_with(
     unsigned_xml: &str,
     credential: &Credential,
