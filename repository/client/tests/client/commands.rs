@@ -102,10 +102,10 @@ fn signed_manifest(signer: &Generated) -> String {
     manifest.format = Some(DiskFormat::Raw);
     manifest.filename = text("vm.img");
     manifest.bytes = Some(IMAGE.expected.bytes);
-    manifest.checksums = IMAGE.expected.checksums.clone();
+    manifest.checksums.clone_from(&IMAGE.expected.checksums);
     manifest.identifier =
         manifest.checksums.iter().find_map(stratus_model::Identifier::from_digest);
-    manifest.compressed = IMAGE.expected.compressed.clone();
+    manifest.compressed.clone_from(&IMAGE.expected.compressed);
     let unsigned = stratus_manifest::write(&manifest).unwrap();
     let credential =
         Credential::from_pem(signer.cert_pem.as_bytes(), signer.key_pem.as_bytes(), None).unwrap();
