@@ -1,0 +1,178 @@
+//! From hyper to the router and back: who is asking, uploads that must not hang, and the note that
+//! a request is open.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{Router, routing::future::RouteFuture};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tower::Service as _;
+
+use crate::{
+    activity::{Activity, OpenRequest},
+    stall::StallTimer,
+    streams,
+};
+
+/// The other end of a connection; an extension of every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's address, or that of the proxy in front of us.
+    pub address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// The leaf (DER) of the client's certificate, verified against the client CA; `None` if the
+    /// client showed none, or was not asked.
+    pub client_certificate: Option<Vec<u8>>,
+}
+
+/// Why a request's body ended before its end. In the handler it is a source of the
+/// [`axum::Error`] that the body yields.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestBodyError {
+    /// The client sent nothing for [`Limits::body_idle_timeout`](crate::Limits); 408 is a fitting
+    /// answer.
+    #[error("the client sent nothing for {} s in the middle of its upload", limit.as_secs_f32())]
+    Stalled {
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The connection broke, or what came was not HTTP.
+    #[error("the upload broke off")]
+    Broken(#[source] hyper::Error),
+}
+
+/// The service that hyper calls, one per connection.
+pub(crate) struct Requests {
+    pub(crate) router: Router,
+    pub(crate) peer: Peer,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) body_idle_timeout: Duration,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Requests {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, mut request: Request<Incoming>) -> Answering {
+        let open = self.activity.request();
+        request.extensions_mut().insert(self.peer.clone());
+        let request = request.map(|body| Upload {
+            ended: body.is_end_stream(),
+            body,
+            waiting: StallTimer::new(self.body_idle_timeout),
+            limit: self.body_idle_timeout,
+            activity: Arc::clone(&self.activity),
+        });
+        Answering { route: Box::pin(self.router.clone().call(request)), open: Some(open) }
+    }
+}
+
+/// The router's answer to come.
+pub(crate) struct Answering {
+    route: Pin<Box<RouteFuture<Infallible>>>,
+    open: Option<OpenRequest>,
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Answer>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ok(response) = ready!(self.route.as_mut().poll(cx));
+        let open = self.open.take();
+        Poll::Ready(Ok(response.map(|body| Answer { body, _open: open })))
+    }
+}
+
+/// A response's body. The request is open until it is dropped.
+pub(crate) struct Answer {
+    body: axum::body::Body,
+    _open: Option<OpenRequest>,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        match &frame {
+            Poll::Pending => streams::piece_awaited(),
+            Poll::Ready(Some(Err(error))) => {
+                tracing::warn!(error = error as &dyn std::error::Error, "a response broke off");
+            }
+            Poll::Ready(_) => streams::piece_given(),
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A request's body that fails when the client stops sending.
+struct Upload {
+    body: Incoming,
+    waiting: StallTimer,
+    limit: Duration,
+    ended: bool,
+    activity: Arc<Activity>,
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = RequestBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending => {
+                let limit = self.limit;
+                self.waiting
+                    .poll_stalled(cx)
+                    .map(|()| Some(Err(RequestBodyError::Stalled { limit })))
+            }
+            Poll::Ready(frame) => {
+                self.waiting.moved();
+                self.ended |= frame.is_none();
+                Poll::Ready(frame.map(|frame| frame.map_err(RequestBodyError::Broken)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.ended && !self.body.is_end_stream() {
+            self.activity.upload_left_unread();
+        }
+    }
+}
