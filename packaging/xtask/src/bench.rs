@@ -12,7 +12,9 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
         let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
         bail!("there is no bench `{unknown}`; known are {}", known.join(", "));
     }
-    for (name, arguments) in BENCHES.iter().filter(|(name, _)| names.is_empty() || names.contains(name)) {
+    for (name, arguments) in
+        BENCHES.iter().filter(|(name, _)| names.is_empty() || names.contains(name))
+    {
         println!("== {name}");
         check(cargo().args(*arguments))?;
     }

@@ -22,7 +22,18 @@ const NAME: &str = "stratus-1-x86_64-base-1.0";
 /// Runs the demo in a folder of its own, which is taken away at the end.
 pub(crate) fn run(until: Until) -> Result<()> {
     println!("Building the programs (the first time takes some minutes; nothing is installed).");
-    check(cargo().args(["build", "--quiet", "--locked", "-p", "stratus-repository", "-p", "stratus-client", "-p", "stratus-manifest-cli", "--bins"]))?;
+    check(cargo().args([
+        "build",
+        "--quiet",
+        "--locked",
+        "-p",
+        "stratus-repository",
+        "-p",
+        "stratus-client",
+        "-p",
+        "stratus-manifest-cli",
+        "--bins",
+    ]))?;
     let folder = Folder::new()?;
     let demo = Demo { folder: &folder.0, programs: target().join("debug") };
     demo.prepare()?;
@@ -45,25 +56,65 @@ struct Demo<'a> {
 
 impl Demo<'_> {
     fn prepare(&self) -> Result<()> {
-        println!("\n1. A certificate to sign with, one for the server, and a small bootable disk image");
-        self.shown("stratus-generate-cert", &["--subject", "/O=Example/CN=signer", "--email", "signer@example.org", "--out", "signer"])?;
-        self.shown("stratus-generate-cert", &["--server", "localhost", "--server", "127.0.0.1", "--out", "server"])?;
+        println!(
+            "\n1. A certificate to sign with, one for the server, and a small bootable disk image"
+        );
+        self.shown(
+            "stratus-generate-cert",
+            &[
+                "--subject",
+                "/O=Example/CN=signer",
+                "--email",
+                "signer@example.org",
+                "--out",
+                "signer",
+            ],
+        )?;
+        self.shown(
+            "stratus-generate-cert",
+            &["--server", "localhost", "--server", "127.0.0.1", "--out", "server"],
+        )?;
         fs::write(self.folder.join("vm.img"), bootable_disk())?;
         println!("\n2. A manifest that describes the image, signed");
         self.shown(
             "stratus-build-manifest",
             &[
-                "vm.img", "--type", "base", "--os", "stratus", "--os-version", "1", "--arch", "x86_64", "--version", "1.0",
-                "--user", "Image team", "--title", "A disk that says hello", "-o", "vm.xml",
+                "vm.img",
+                "--type",
+                "base",
+                "--os",
+                "stratus",
+                "--os-version",
+                "1",
+                "--arch",
+                "x86_64",
+                "--version",
+                "1.0",
+                "--user",
+                "Image team",
+                "--title",
+                "A disk that says hello",
+                "-o",
+                "vm.xml",
             ],
         )?;
-        self.shown("stratus-sign-manifest", &["vm.xml", "--cert", "signer.crt", "--key", "signer.key"])?;
-        self.shown("stratus-validate-manifest", &["vm.xml", "--image", "vm.img.gz", "--trust", "signer.crt"])
+        self.shown(
+            "stratus-sign-manifest",
+            &["vm.xml", "--cert", "signer.crt", "--key", "signer.key"],
+        )?;
+        self.shown(
+            "stratus-validate-manifest",
+            &["vm.xml", "--image", "vm.img.gz", "--trust", "signer.crt"],
+        )
     }
 
     fn serve(&self) -> Result<Server> {
         println!("\n3. A repository with TLS on loopback");
-        let hash = output(self.command("stratus-repository").args(["hash-password"]).env("STRATUS_PASSWORD", PASSWORD))?;
+        let hash = output(
+            self.command("stratus-repository")
+                .args(["hash-password"])
+                .env("STRATUS_PASSWORD", PASSWORD),
+        )?;
         fs::write(self.folder.join("users.htpasswd"), format!("signer:{}\n", hash.trim()))?;
         fs::write(self.folder.join("site.toml"), SITE)?;
         println!("   $ stratus-repository --config site.toml");
@@ -84,12 +135,18 @@ impl Demo<'_> {
                 return Ok(server);
             }
         }
-        bail!("the repository did not start:\n{}", fs::read_to_string(self.folder.join("repository.log"))?)
+        bail!(
+            "the repository did not start:\n{}",
+            fs::read_to_string(self.folder.join("repository.log"))?
+        )
     }
 
     fn publish(&self, url: &str) -> Result<()> {
         println!("\n4. Publish");
-        self.shown("stratus-upload-image", &["vm.img.gz", "vm.xml", "--repository", url, "--ca", "server.crt", "--user", "signer"])
+        self.shown(
+            "stratus-upload-image",
+            &["vm.img.gz", "vm.xml", "--repository", url, "--ca", "server.crt", "--user", "signer"],
+        )
     }
 
     fn find_and_pull(&self, url: &str) -> Result<()> {
@@ -97,9 +154,20 @@ impl Demo<'_> {
         self.shown("stratus-search-image", &["hello", "--repository", url, "--ca", "server.crt"])?;
         self.shown(
             "stratus-download-image",
-            &[NAME, "--repository", url, "--ca", "server.crt", "--trust", "signer.crt", "-o", "pulled.img"],
+            &[
+                NAME,
+                "--repository",
+                url,
+                "--ca",
+                "server.crt",
+                "--trust",
+                "signer.crt",
+                "-o",
+                "pulled.img",
+            ],
         )?;
-        let same = fs::read(self.folder.join("vm.img"))? == fs::read(self.folder.join("pulled.img"))?;
+        let same =
+            fs::read(self.folder.join("vm.img"))? == fs::read(self.folder.join("pulled.img"))?;
         if !same {
             bail!("the pulled image differs from the one that was published");
         }
@@ -112,17 +180,37 @@ impl Demo<'_> {
         let manifest = fs::read_to_string(self.folder.join("vm.xml"))?;
         fs::write(self.folder.join("forged.xml"), manifest.replace("says hello", "says hell0"))?;
         self.refused("stratus-validate-manifest", &["forged.xml", "--trust", "signer.crt"])?;
-        self.refused("stratus-upload-image", &["vm.img.gz", "forged.xml", "--repository", url, "--ca", "server.crt", "--user", "signer"])
+        self.refused(
+            "stratus-upload-image",
+            &[
+                "vm.img.gz",
+                "forged.xml",
+                "--repository",
+                url,
+                "--ca",
+                "server.crt",
+                "--user",
+                "signer",
+            ],
+        )
     }
 
     fn next_steps(&self, url: &str, until: Until) {
         println!("\nTry next:");
         println!("   cargo xtask test                       proves the rest, with real servers");
         if until == Until::Interrupted {
-            println!("   curl --cacert {}/server.crt {url}/api/v1/appliances", self.folder.display());
-            println!("   stratus-show-image {NAME} --repository {url} --ca {}/server.crt", self.folder.display());
+            println!(
+                "   curl --cacert {}/server.crt {url}/api/v1/appliances",
+                self.folder.display()
+            );
+            println!(
+                "   stratus-show-image {NAME} --repository {url} --ca {}/server.crt",
+                self.folder.display()
+            );
         } else {
-            println!("   cargo xtask demo                       the same, and leaves the repository running for your browser");
+            println!(
+                "   cargo xtask demo                       the same, and leaves the repository running for your browser"
+            );
             println!("   cargo run --bin stratus-repository -- --help");
         }
     }

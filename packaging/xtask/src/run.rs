@@ -31,7 +31,8 @@ pub(crate) fn cargo() -> Command {
 /// Runs a command to its end; its output goes where ours goes.
 pub(crate) fn check(command: &mut Command) -> Result<()> {
     let shown = show(command);
-    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{shown}`"))?;
+    let status =
+        command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` ended with {status}");
     }
@@ -41,7 +42,11 @@ pub(crate) fn check(command: &mut Command) -> Result<()> {
 /// Runs a command and gives its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = show(command);
-    let out = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{shown}`"))?;
+    let out = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{shown}`"))?;
     if !out.status.success() {
         bail!("`{shown}` ended with {}", out.status);
     }

@@ -21,8 +21,11 @@ const PROGRAMS: [(&str, &str); 10] = [
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
-    let missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| find(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
     if missing.is_empty() {
         println!("every program the tests use is here");
     } else {
@@ -70,7 +73,14 @@ pub(crate) fn axe() -> Result<PathBuf> {
             .arg("axe-playwright-python==0.1.8"),
     )?;
     let wheel = first_file(&folder, "whl").context("pip brought no wheel")?;
-    check(Command::new("unzip").args(["-o", "-q"]).arg(&wheel).arg("*/axe.min.js").arg("-d").arg(&folder))?;
+    check(
+        Command::new("unzip")
+            .args(["-o", "-q"])
+            .arg(&wheel)
+            .arg("*/axe.min.js")
+            .arg("-d")
+            .arg(&folder),
+    )?;
     let script = find_below(&folder, "axe.min.js").context("the wheel holds no axe.min.js")?;
     std::fs::copy(script, &file)?;
     Ok(file)

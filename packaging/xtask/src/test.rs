@@ -12,15 +12,35 @@ pub(crate) fn run() -> Result<()> {
     step("tidy", tidy::run)?;
     step("licences and advisories", licences)?;
     step("lints", || {
-        check(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+        check(cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]))
     })?;
     step("documentation", || {
-        check(cargo().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]))
+        check(cargo().env("RUSTDOCFLAGS", "-D warnings").args([
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--locked",
+            "--quiet",
+        ]))
     })?;
     // The programs first: end-to-end tests start them by path.
-    step("programs", || check(cargo().args(["build", "--workspace", "--bins", "--examples", "--locked"])))?;
+    step("programs", || {
+        check(cargo().args(["build", "--workspace", "--bins", "--examples", "--locked"]))
+    })?;
     step("tests", || {
-        check(cargo().args(["test", "--workspace", "--locked", "--quiet"]).env("STRATUS_TOOLS", tools()))
+        check(
+            cargo()
+                .args(["test", "--workspace", "--locked", "--quiet"])
+                .env("STRATUS_TOOLS", tools()),
+        )
     })
 }
 
@@ -32,7 +52,19 @@ fn licences() -> Result<()> {
             let ours = tools().join("bin/cargo-deny");
             if !ours.is_file() {
                 println!("installing cargo-deny from its package into {}", tools().display());
-                check(cargo().args(["install", "cargo-deny", "--locked", "--quiet", "--version", "0.20.2", "--root"]).arg(tools()))?;
+                check(
+                    cargo()
+                        .args([
+                            "install",
+                            "cargo-deny",
+                            "--locked",
+                            "--quiet",
+                            "--version",
+                            "0.20.2",
+                            "--root",
+                        ])
+                        .arg(tools()),
+                )?;
             }
             ours
         }
@@ -48,6 +80,8 @@ fn licences() -> Result<()> {
     if fetch.status().is_ok_and(|s| s.success()) {
         return run(&["advisories"]);
     }
-    println!("LEFT OUT: the advisory check, as the advisory database cannot be reached from this machine");
+    println!(
+        "LEFT OUT: the advisory check, as the advisory database cannot be reached from this machine"
+    );
     Ok(())
 }

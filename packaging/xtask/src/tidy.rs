@@ -5,8 +5,14 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// Crates that may not open files or sockets, look at the clock, or be async.
-const PURE: [&str; 6] =
-    ["manifests/model", "manifests/dsig", "manifests/x509", "manifests/format", "manifests/sections", "repository/api"];
+const PURE: [&str; 6] = [
+    "manifests/model",
+    "manifests/dsig",
+    "manifests/x509",
+    "manifests/format",
+    "manifests/sections",
+    "repository/api",
+];
 
 /// What a pure crate does not mention outside of its tests.
 const IMPURE: [&str; 8] = [
@@ -36,13 +42,20 @@ pub(crate) fn run() -> Result<()> {
 
 fn tracked() -> Result<Vec<PathBuf>> {
     let mut git = std::process::Command::new("git");
-    let list = output(git.current_dir(root()).args(["ls-files", "--cached", "--others", "--exclude-standard"]))?;
+    let list = output(git.current_dir(root()).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]))?;
     Ok(list.lines().map(PathBuf::from).filter(|file| root().join(file).is_file()).collect())
 }
 
 fn purity(files: &[PathBuf], broken: &mut Vec<String>) -> Result<()> {
     for pure in PURE {
-        for file in files.iter().filter(|f| f.starts_with(Path::new(pure).join("src")) && is_rust(f)) {
+        for file in
+            files.iter().filter(|f| f.starts_with(Path::new(pure).join("src")) && is_rust(f))
+        {
             let text = read(file)?;
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for (number, line) in code.lines().enumerate() {
@@ -68,7 +81,9 @@ fn commands(files: &[PathBuf], broken: &mut Vec<String>) -> Result<()> {
         .filter(|f| is_rust(f) && f.components().any(|c| c.as_os_str() == "tests"))
         .map(|f| read(f))
         .collect::<Result<_>>()?;
-    for file in files.iter().filter(|f| is_rust(f) && f.parent().is_some_and(|p| p.ends_with("src/bin"))) {
+    for file in
+        files.iter().filter(|f| is_rust(f) && f.parent().is_some_and(|p| p.ends_with("src/bin")))
+    {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if !name.starts_with("stratus-") {
             broken.push(format!("{}: a command is called stratus-<name>", file.display()));
@@ -115,5 +130,6 @@ fn is_rust(file: &Path) -> bool {
 }
 
 fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(root().join(file)).with_context(|| format!("cannot read {}", file.display()))
+    std::fs::read_to_string(root().join(file))
+        .with_context(|| format!("cannot read {}", file.display()))
 }

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use stratus_identity::Person;
 use stratus_manifest::deprecation::{self, Deprecation};
 use stratus_manifest::{Checks, Policy, Validation, validate_with};
-use stratus_model::{AppliancePath, FileKind, Layout, Manifest, PolicyState, SignatureState, SignerState, Subject, Verdict};
+use stratus_model::{
+    AppliancePath, FileKind, Layout, Manifest, PolicyState, SignatureState, SignerState, Subject,
+    Verdict,
+};
 use stratus_repository_api::problem::ProblemKind;
 use stratus_repository_api::route::Route;
 use stratus_x509::TrustStore;
@@ -46,7 +49,10 @@ pub(crate) fn manifest(
         now: site.now,
     };
     let validation = validate_with(bytes, &checks);
-    readable(validation.fault.as_deref(), validation.problems.iter().map(|p| p.sentence()).collect())?;
+    readable(
+        validation.fault.as_deref(),
+        validation.problems.iter().map(|p| p.sentence()).collect(),
+    )?;
     signed(&validation.verdict)?;
     let endorser = validation.endorser.clone();
     let manifest = accepted(validation)?;
@@ -66,7 +72,10 @@ pub(crate) fn deprecation(
     site: &Site<'_>,
 ) -> Result<(Deprecation, Option<Subject>), ApiError> {
     let validation = deprecation::validate(bytes, site.trust, Some(site.policy), site.now);
-    readable(validation.fault.as_deref(), validation.problems.iter().map(|p| p.sentence()).collect())?;
+    readable(
+        validation.fault.as_deref(),
+        validation.problems.iter().map(|p| p.sentence()).collect(),
+    )?;
     signed(&validation.verdict)?;
     if !validation.accepted() {
         return Err(not_trusted(&validation.verdict));
@@ -78,13 +87,16 @@ pub(crate) fn deprecation(
         return Err(ApiError::public(ProblemKind::NotAllowed, sentence));
     }
     may_endorse(person, signer.as_ref(), site)?;
-    let statement = validation.deprecation.ok_or_else(|| ApiError::internal("an accepted statement has no content"))?;
+    let statement = validation
+        .deprecation
+        .ok_or_else(|| ApiError::internal("an accepted statement has no content"))?;
     Ok((statement, signer))
 }
 
 /// Where an appliance with this manifest goes, whoever signed it.
 pub(crate) fn place(manifest: &Manifest, layout: &Layout) -> Result<AppliancePath, ApiError> {
-    let coordinates = manifest.coordinates().map_err(|e| ApiError::public(ProblemKind::BadManifest, e))?;
+    let coordinates =
+        manifest.coordinates().map_err(|e| ApiError::public(ProblemKind::BadManifest, e))?;
     layout.place(&coordinates).map_err(|e| ApiError::public(ProblemKind::BadManifest, e))
 }
 
@@ -93,7 +105,11 @@ fn readable(fault: Option<&str>, problems: Vec<String>) -> Result<(), ApiError> 
         None => Ok(()),
         Some(fault) => {
             let reasons = if problems.is_empty() { vec![fault.to_owned()] } else { problems };
-            Err(ApiError::with_reasons(ProblemKind::BadManifest, "The document cannot be used.", reasons))
+            Err(ApiError::with_reasons(
+                ProblemKind::BadManifest,
+                "The document cannot be used.",
+                reasons,
+            ))
         }
     }
 }
@@ -102,19 +118,26 @@ fn readable(fault: Option<&str>, problems: Vec<String>) -> Result<(), ApiError> 
 fn signed(verdict: &Verdict) -> Result<(), ApiError> {
     let detail = match verdict.signature {
         SignatureState::Good | SignatureState::Weak => return Ok(()),
-        SignatureState::Absent => "The document is not signed; sign it with `stratus-sign-manifest`.",
+        SignatureState::Absent => {
+            "The document is not signed; sign it with `stratus-sign-manifest`."
+        }
         SignatureState::Bad => "The signature of the document is not good.",
     };
     Err(ApiError::with_reasons(ProblemKind::BadManifest, detail, verdict.reasons.clone()))
 }
 
 fn accepted(validation: Validation) -> Result<Manifest, ApiError> {
-    validation.verified().map(stratus_manifest::Verified::into_inner).map_err(|v| not_trusted(&v.verdict))
+    validation
+        .verified()
+        .map(stratus_manifest::Verified::into_inner)
+        .map_err(|v| not_trusted(&v.verdict))
 }
 
 fn not_trusted(verdict: &Verdict) -> ApiError {
     let detail = match (verdict.signer, verdict.policy) {
-        (SignerState::Trusted, PolicyState::Refused) => "The rules of this repository do not allow this signer here.",
+        (SignerState::Trusted, PolicyState::Refused) => {
+            "The rules of this repository do not allow this signer here."
+        }
         (SignerState::Expired, _) => "The signer's certificate was not valid.",
         (SignerState::Revoked, _) => "The signer's certificate was revoked.",
         _ => "The signer is not trusted by this repository.",
@@ -122,18 +145,27 @@ fn not_trusted(verdict: &Verdict) -> ApiError {
     ApiError::with_reasons(ProblemKind::NotTrusted, detail, verdict.reasons.clone())
 }
 
-fn at_its_place(manifest: &Manifest, path: &AppliancePath, layout: &Layout) -> Result<(), ApiError> {
+fn at_its_place(
+    manifest: &Manifest,
+    path: &AppliancePath,
+    layout: &Layout,
+) -> Result<(), ApiError> {
     let place = place(manifest, layout)?;
     if place == *path {
         return Ok(());
     }
     let right = Route::file(&place, FileKind::Manifest).to_path();
-    let detail = format!("This manifest describes another appliance than this place; its place is {right}.");
+    let detail =
+        format!("This manifest describes another appliance than this place; its place is {right}.");
     Err(ApiError::public(ProblemKind::BadManifest, detail))
 }
 
 /// A login publishes only what was signed with a certificate that is bound to it.
-fn may_endorse(person: &Person, endorser: Option<&Subject>, site: &Site<'_>) -> Result<(), ApiError> {
+fn may_endorse(
+    person: &Person,
+    endorser: Option<&Subject>,
+    site: &Site<'_>,
+) -> Result<(), ApiError> {
     let Some(endorser) = endorser else {
         return Err(ApiError::public(ProblemKind::NotTrusted, "The document names no signer."));
     };

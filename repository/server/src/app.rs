@@ -74,15 +74,24 @@ impl App {
         let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
         let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
         // A name that is no host name is not repeated into links.
-        let plain = |h: &&str| h.len() <= 255 && h.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
+        let plain = |h: &&str| {
+            h.len() <= 255 && h.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
+        };
         match host.filter(plain) {
             Some(host) => format!("{scheme}://{host}"),
-            None => self.settings.listen.first().map_or_else(String::new, |a| format!("{scheme}://{a}")),
+            None => {
+                self.settings.listen.first().map_or_else(String::new, |a| format!("{scheme}://{a}"))
+            }
         }
     }
 
     /// What a page shows around its content.
-    pub(crate) fn frame(&self, headers: &HeaderMap, person: Option<&Person>, here: &'static str) -> Frame {
+    pub(crate) fn frame(
+        &self,
+        headers: &HeaderMap,
+        person: Option<&Person>,
+        here: &'static str,
+    ) -> Frame {
         Frame {
             site: self.settings.title.clone(),
             login: person.map(|p| p.login.clone()),
@@ -101,8 +110,12 @@ impl App {
         sha256: Option<String>,
         endorser: Option<String>,
     ) -> Result<(), ApiError> {
-        let (audit, login, via, object) =
-            (self.audit.clone(), person.login.clone(), format!("{:?}", person.via), object.to_owned());
+        let (audit, login, via, object) = (
+            self.audit.clone(),
+            person.login.clone(),
+            format!("{:?}", person.via),
+            object.to_owned(),
+        );
         let write = move || {
             audit.record(&Entry {
                 at: Timestamp::now(),
@@ -116,6 +129,8 @@ impl App {
             })
         };
         let written = tokio::task::spawn_blocking(write).await.map_err(ApiError::internal)?;
-        written.map_err(|error| ApiError::internal(format!("the audit log cannot be written: {error}")))
+        written.map_err(|error| {
+            ApiError::internal(format!("the audit log cannot be written: {error}"))
+        })
     }
 }

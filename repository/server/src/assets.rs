@@ -14,7 +14,10 @@ const ASSETS: [(&str, &str, &str); 3] = [
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
     match ASSETS.iter().find(|(asset, ..)| *asset == name) {
         Some((_, media_type, body)) => {
-            let headers = [(header::CONTENT_TYPE, *media_type), (header::CACHE_CONTROL, "public, max-age=3600")];
+            let headers = [
+                (header::CONTENT_TYPE, *media_type),
+                (header::CACHE_CONTROL, "public, max-age=3600"),
+            ];
             (headers, *body).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),

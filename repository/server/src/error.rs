@@ -42,7 +42,8 @@ impl ApiError {
     /// A login is needed, and this is how to give it.
     pub(crate) fn login(detail: &str) -> Self {
         let challenge = HeaderValue::from_static("Basic realm=\"Stratus\", charset=\"UTF-8\"");
-        Self::public(ProblemKind::NotAuthenticated, detail).header(header::WWW_AUTHENTICATE, challenge)
+        Self::public(ProblemKind::NotAuthenticated, detail)
+            .header(header::WWW_AUTHENTICATE, challenge)
     }
 
     /// Adds what only the log sees.
@@ -71,6 +72,10 @@ impl ApiError {
         self.header(HeaderName::from_static("upload-offset"), HeaderValue::from(offset))
     }
 
+    #[cfg(test)]
+    pub(crate) fn kind(&self) -> ProblemKind {
+        self.problem.kind
+    }
 
     /// The sentences a person should read.
     pub(crate) fn sentence(&self) -> String {
@@ -80,7 +85,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.problem).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -40,7 +40,10 @@ async fn document(body: Body) -> Result<Bytes, ApiError> {
         let too_large = std::error::Error::source(&error)
             .is_some_and(|e| e.is::<http_body_util::LengthLimitError>());
         if too_large {
-            ApiError::public(ProblemKind::TooLarge, format!("A manifest has at most {limit} bytes."))
+            ApiError::public(
+                ProblemKind::TooLarge,
+                format!("A manifest has at most {limit} bytes."),
+            )
         } else {
             ApiError::public(ProblemKind::BadRequest, "The body broke off.").because(error)
         }

@@ -46,21 +46,54 @@ impl Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 4.0, 9));
         let seconds = Family::new_with_constructor(histogram);
         let problems = Family::default();
-        let (received, sent, published) = (Counter::default(), Counter::default(), Counter::default());
+        let (received, sent, published) =
+            (Counter::default(), Counter::default(), Counter::default());
         let (appliances, staged) = (Gauge::default(), Gauge::default());
         registry.register("requests", "Requests by route, method and status", requests.clone());
-        registry.register_with_unit("request", "Time until the answer began", Unit::Seconds, seconds.clone());
+        registry.register_with_unit(
+            "request",
+            "Time until the answer began",
+            Unit::Seconds,
+            seconds.clone(),
+        );
         registry.register("problems", "Requests that failed, by kind", problems.clone());
-        registry.register_with_unit("received", "Image bytes taken in", Unit::Bytes, received.clone());
-        registry.register_with_unit("sent", "Image bytes offered for download", Unit::Bytes, sent.clone());
+        registry.register_with_unit(
+            "received",
+            "Image bytes taken in",
+            Unit::Bytes,
+            received.clone(),
+        );
+        registry.register_with_unit(
+            "sent",
+            "Image bytes offered for download",
+            Unit::Bytes,
+            sent.clone(),
+        );
         registry.register("published", "Appliances published since the start", published.clone());
         registry.register("appliances", "Appliances in the index", appliances.clone());
-        registry.register_with_unit("staged", "Bytes of unfinished uploads", Unit::Bytes, staged.clone());
-        Self { registry, requests, seconds, problems, received, sent, published, appliances, staged }
+        registry.register_with_unit(
+            "staged",
+            "Bytes of unfinished uploads",
+            Unit::Bytes,
+            staged.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            seconds,
+            problems,
+            received,
+            sent,
+            published,
+            appliances,
+            staged,
+        }
     }
 
     pub(crate) fn request(&self, labels: RequestLabels, took: Duration) {
-        self.seconds.get_or_create(&RouteLabels { route: labels.route }).observe(took.as_secs_f64());
+        self.seconds
+            .get_or_create(&RouteLabels { route: labels.route })
+            .observe(took.as_secs_f64());
         self.requests.get_or_create(&labels).inc();
     }
 
@@ -69,7 +102,11 @@ impl Metrics {
     }
 
     /// The text of `/metrics`, with the state of now.
-    pub(crate) fn render(&self, appliances: usize, staged_bytes: u64) -> Result<String, std::fmt::Error> {
+    pub(crate) fn render(
+        &self,
+        appliances: usize,
+        staged_bytes: u64,
+    ) -> Result<String, std::fmt::Error> {
         self.appliances.set(i64::try_from(appliances).unwrap_or(i64::MAX));
         self.staged.set(i64::try_from(staged_bytes).unwrap_or(i64::MAX));
         let mut text = String::new();

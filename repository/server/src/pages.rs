@@ -74,7 +74,9 @@ pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
 }
 
 fn render(template: &str, context: &Context) -> Result<Response, ApiError> {
-    let text = TEMPLATES.render(template, context).map_err(|e| ApiError::internal(format!("{template}: {e:?}")))?;
+    let text = TEMPLATES
+        .render(template, context)
+        .map_err(|e| ApiError::internal(format!("{template}: {e:?}")))?;
     let mut response = Html(text).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));

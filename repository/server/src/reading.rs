@@ -44,7 +44,8 @@ impl ManifestReader for Reader {
 
     fn deprecation(&self, _path: &AppliancePath, bytes: &[u8]) -> Result<Deprecation, String> {
         let store = self.anchors.as_ref().map(|a| a.store());
-        let read = deprecation::validate(bytes, store.as_deref(), Some(&self.policy), Timestamp::now());
+        let read =
+            deprecation::validate(bytes, store.as_deref(), Some(&self.policy), Timestamp::now());
         match (read.deprecation, read.fault) {
             (Some(statement), None) => Ok(Deprecation {
                 reason: statement.reason,

@@ -59,9 +59,13 @@ async fn dispatch(State(app): State<App>, request: Request) -> Response {
         Route::Search if reads => api::search(app, request).await.into_response(),
         Route::Appliance(key) if reads => api::appliance(app, key, request).await.into_response(),
         Route::Folder(path) if reads => files::folder(app, path, request).await.into_response(),
-        Route::File { appliance, kind } => files::file(app, appliance, kind, request).await.into_response(),
+        Route::File { appliance, kind } => {
+            files::file(app, appliance, kind, request).await.into_response()
+        }
         Route::Marketplace if reads => marketplace::list(app, request).await.into_response(),
-        Route::MarketplaceAppliance(id) if reads => marketplace::one(app, &id, request).await.into_response(),
+        Route::MarketplaceAppliance(id) if reads => {
+            marketplace::one(app, &id, request).await.into_response()
+        }
         Route::MarketplaceDownload { id, file } if reads => {
             marketplace::download(app, &id, file, request).await.into_response()
         }
@@ -92,7 +96,8 @@ pub(crate) fn not_allowed(method: &Method) -> ApiError {
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without text");
+    let text =
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without text");
     ApiError::internal(text).into_response()
 }
 
@@ -169,8 +174,18 @@ fn log(id: &str, method: &Method, path: &str, response: &Response, begun: Instan
 /// The kind of a path, so that metrics do not grow with the tree.
 fn route_label(path: &str) -> &'static str {
     const KINDS: [&str; 12] = [
-        "/images", "/api", "/uploads", "/appliances", "/appliance", "/healthz", "/readyz", "/metrics", "/login",
-        "/account", "/assets", "/upload",
+        "/images",
+        "/api",
+        "/uploads",
+        "/appliances",
+        "/appliance",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/login",
+        "/account",
+        "/assets",
+        "/upload",
     ];
     KINDS.iter().find(|kind| path.starts_with(**kind)).copied().unwrap_or("/")
 }

@@ -125,7 +125,10 @@ pub(crate) async fn open_store(settings: &Settings) -> Result<Store, StartError>
 }
 
 /// Re-reads every published byte; `told` hears how many were read.
-pub async fn scrub(settings: &Settings, mut told: impl FnMut(u64) + Send) -> Result<ScrubReport, StartError> {
+pub async fn scrub(
+    settings: &Settings,
+    mut told: impl FnMut(u64) + Send,
+) -> Result<ScrubReport, StartError> {
     let store = open_store(settings).await?;
     let report = store.scrub(|bytes| {
         told(bytes);
@@ -144,7 +147,11 @@ pub async fn reindex(settings: &Settings) -> Result<(usize, Vec<String>), StartE
 }
 
 fn policy(settings: &Settings) -> Policy {
-    Policy { endorsers: settings.endorsers.clone(), accept_weak: settings.accept_weak, ..Policy::default() }
+    Policy {
+        endorsers: settings.endorsers.clone(),
+        accept_weak: settings.accept_weak,
+        ..Policy::default()
+    }
 }
 
 fn reader(settings: &Settings, anchors: Option<Arc<Anchors>>) -> Arc<Reader> {
@@ -193,9 +200,10 @@ fn bucket(s3: &S3) -> Result<Place, StartError> {
             .map_err(|source| StartError::File { path: path.clone(), source })?;
         let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
         match (lines.next(), lines.next(), lines.next()) {
-            (Some(id), Some(secret), None) => {
-                Ok(Credentials { access_key_id: id.to_owned(), secret_access_key: secret.to_owned() })
-            }
+            (Some(id), Some(secret), None) => Ok(Credentials {
+                access_key_id: id.to_owned(),
+                secret_access_key: secret.to_owned(),
+            }),
             _ => Err(StartError::Credentials(path.clone())),
         }
     });
@@ -214,7 +222,9 @@ fn bind(settings: &Settings, tls: Option<&Arc<TlsFiles>>) -> Result<Vec<Bound>, 
     if !inherited.is_empty() {
         return Ok(inherited);
     }
-    let bind = |address: &SocketAddr, tls: Option<Arc<TlsFiles>>| Bound::bind(&Listen { address: *address, tls });
+    let bind = |address: &SocketAddr, tls: Option<Arc<TlsFiles>>| {
+        Bound::bind(&Listen { address: *address, tls })
+    };
     let main = settings.listen.iter().map(|address| bind(address, tls.cloned()));
     let plain = settings.listen_plain.iter().map(|address| bind(address, None));
     Ok(main.chain(plain).collect::<Result<_, _>>()?)

@@ -26,7 +26,13 @@ pub(crate) fn login_of(headers: &HeaderMap, key: &Key, now: Timestamp) -> Option
 }
 
 /// `Set-Cookie` that begins a session.
-pub(crate) fn begin(login: &str, key: &Key, now: Timestamp, lasts: SignedDuration, tls: bool) -> Option<HeaderValue> {
+pub(crate) fn begin(
+    login: &str,
+    key: &Key,
+    now: Timestamp,
+    lasts: SignedDuration,
+    tls: bool,
+) -> Option<HeaderValue> {
     let ends = now.as_second().saturating_add(lasts.as_secs());
     set(Cookie::new(name(tls), format!("{ends} {login}")), key, tls)
 }
@@ -57,7 +63,9 @@ fn set(mut cookie: Cookie<'static>, key: &Key, tls: bool) -> Option<HeaderValue>
 /// Reads the key, or makes one that only we can read.
 pub(crate) fn key(file: &Path) -> std::io::Result<Key> {
     match std::fs::read(file) {
-        Ok(bytes) => Key::try_from(bytes.as_slice()).map_err(|e| std::io::Error::other(e.to_string())),
+        Ok(bytes) => {
+            Key::try_from(bytes.as_slice()).map_err(|e| std::io::Error::other(e.to_string()))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = Key::generate();
             let mut options = std::fs::OpenOptions::new();
@@ -93,13 +101,15 @@ mod tests {
     #[test]
     fn a_cookie_of_another_key_is_nobodys() {
         let now = Timestamp::UNIX_EPOCH;
-        let set = begin("alice", &Key::generate(), now, SignedDuration::from_secs(10), true).unwrap();
+        let set =
+            begin("alice", &Key::generate(), now, SignedDuration::from_secs(10), true).unwrap();
         assert_eq!(login_of(&cookie_back(&set), &Key::generate(), now), None);
     }
 
     #[test]
     fn the_cookie_stays_with_this_host_and_out_of_scripts() {
-        let set = begin("a", &Key::generate(), Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1), true);
+        let set =
+            begin("a", &Key::generate(), Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1), true);
         let text = set.unwrap().to_str().unwrap().to_owned();
         for part in ["__Host-stratus=", "HttpOnly", "Secure", "SameSite=Strict", "Path=/"] {
             assert!(text.contains(part), "{part} not in {text}");

@@ -145,7 +145,9 @@ impl Settings {
             listen_plain: plain(section),
             tls,
             public_url: section.parsed("public_url"),
-            data: section.path("data").unwrap_or_else(|| PathBuf::from("/var/lib/stratus/repository")),
+            data: section
+                .path("data")
+                .unwrap_or_else(|| PathBuf::from("/var/lib/stratus/repository")),
             s3: s3_section.as_ref().map(s3),
             trust: section.path("trust"),
             accept_weak: section.flag("accept_weak", false),
@@ -155,7 +157,9 @@ impl Settings {
             delete: section.flag("delete", false),
             limits: limits(limits_section.as_ref()),
             title: section.text("title").unwrap_or_else(|| "Appliance repository".to_owned()),
-            marketplace_prefix: section.text("marketplace_prefix").unwrap_or_else(|| "Stratus ".to_owned()),
+            marketplace_prefix: section
+                .text("marketplace_prefix")
+                .unwrap_or_else(|| "Stratus ".to_owned()),
             identity,
             log: log(section),
         };
@@ -178,7 +182,11 @@ fn tls(section: &Section<'_>) -> Option<Tls> {
         (Some(certificate), Some(key)) => Some(Tls { certificate, key, client_ca }),
         (None, None) => None,
         (Some(_), None) => {
-            section.complain("tls_certificate", "`tls_certificate` is given without `tls_key`", None);
+            section.complain(
+                "tls_certificate",
+                "`tls_certificate` is given without `tls_key`",
+                None,
+            );
             None
         }
         (None, Some(_)) => {
@@ -208,7 +216,8 @@ fn plain(section: &Section<'_>) -> Vec<SocketAddr> {
 
 fn refuse_public(section: &Section<'_>, key: &'static str, addresses: &[SocketAddr]) {
     for address in addresses.iter().filter(|a| !a.ip().is_loopback()) {
-        let cure = "give `tls_certificate` and `tls_key`, or listen on 127.0.0.1 or [::1]".to_owned();
+        let cure =
+            "give `tls_certificate` and `tls_key`, or listen on 127.0.0.1 or [::1]".to_owned();
         section.complain(key, format!("`{address}` would be served without TLS"), Some(cure));
     }
 }
@@ -254,8 +263,9 @@ fn layout(section: &Section<'_>) -> Layout {
 
 fn limits(section: Option<&Section<'_>>) -> Limits {
     let size = |key, default| section.and_then(|s| s.size(key)).unwrap_or(ByteCount(default));
-    let duration =
-        |key, default| section.and_then(|s| s.duration(key)).unwrap_or(Duration::from_secs(default));
+    let duration = |key, default| {
+        section.and_then(|s| s.duration(key)).unwrap_or(Duration::from_secs(default))
+    };
     let number = |key, default: usize| {
         let given = section.and_then(|s| s.number(key, 1..=1_000_000));
         given.and_then(|n| usize::try_from(n).ok()).unwrap_or(default)

@@ -21,8 +21,13 @@ impl Sums {
     }
 
     /// SHA-512 of the file as served.
-    pub(crate) async fn of(&self, store: &Store, record: &Arc<Record>) -> Result<Digest, StoreError> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&record.path).cloned();
+    pub(crate) async fn of(
+        &self,
+        store: &Store,
+        record: &Arc<Record>,
+    ) -> Result<Digest, StoreError> {
+        let known =
+            || self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&record.path).cloned();
         if let Some(digest) = known() {
             return Ok(digest);
         }
@@ -40,8 +45,12 @@ impl Sums {
             // Hashing a piece takes a millisecond; others have their turn in between.
             tokio::task::yield_now().await;
         }
-        let digest = Digest::new(Algorithm::Sha512, &hash.finalize()).map_err(|e| StoreError::Settings(e.to_string()))?;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(record.path.clone(), digest.clone());
+        let digest = Digest::new(Algorithm::Sha512, &hash.finalize())
+            .map_err(|e| StoreError::Settings(e.to_string()))?;
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(record.path.clone(), digest.clone());
         Ok(digest)
     }
 }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use stratus_model::{Algorithm, Digest};
 use stratus_repository_api::listing::natural;
 use stratus_repository_api::search::{
-    ApplianceDetail, ApplianceSummary, Checksum, CompressedFile, Links, Minimum, Validity, VersionLink,
+    ApplianceDetail, ApplianceSummary, Checksum, CompressedFile, Links, Minimum, Validity,
+    VersionLink,
 };
 use stratus_store::{Facts, Record};
 
@@ -49,7 +50,11 @@ pub(crate) fn summary(record: &Record, now: Timestamp) -> ApplianceSummary {
 }
 
 /// Everything about a record. `family` are the records of the same appliance, this one included.
-pub(crate) fn detail(record: &Record, family: &[std::sync::Arc<Record>], now: Timestamp) -> ApplianceDetail {
+pub(crate) fn detail(
+    record: &Record,
+    family: &[std::sync::Arc<Record>],
+    now: Timestamp,
+) -> ApplianceDetail {
     let mut versions: Vec<VersionLink> = family
         .iter()
         .map(|r| VersionLink {
@@ -87,7 +92,11 @@ pub(crate) fn detail(record: &Record, family: &[std::sync::Arc<Record>], now: Ti
 
 fn minimum(facts: &Facts) -> Option<Minimum> {
     let said = facts.cpu.is_some() || facts.memory_mib.is_some() || facts.disk_mib.is_some();
-    said.then_some(Minimum { cpu: facts.cpu, memory_mib: facts.memory_mib, disk_mib: facts.disk_mib })
+    said.then_some(Minimum {
+        cpu: facts.cpu,
+        memory_mib: facts.memory_mib,
+        disk_mib: facts.disk_mib,
+    })
 }
 
 /// What names an appliance for OpenNebula: the same for ever and of this place alone, in the form

@@ -110,7 +110,10 @@ fn authorization(value: &[u8]) -> Result<Proof, ApiError> {
     let decoded = STANDARD.decode(rest.trim()).map_err(|_| wrong())?;
     let pair = String::from_utf8(decoded).map_err(|_| wrong())?;
     let (login, password) = pair.split_once(':').ok_or_else(wrong)?;
-    Ok(Proof::Password { login: login.to_owned(), password: SecretString::from(password.to_owned()) })
+    Ok(Proof::Password {
+        login: login.to_owned(),
+        password: SecretString::from(password.to_owned()),
+    })
 }
 
 /// How a refused login is told.
@@ -123,7 +126,9 @@ pub(crate) fn refused(refusal: Refusal) -> ApiError {
         }
         Refusal::Away { retry_after, detail } => {
             let sentence = "No login server answers. Reading goes on; try again to publish.";
-            ApiError::public(ProblemKind::DirectoryAway, sentence).because(detail).retry_after(retry_after)
+            ApiError::public(ProblemKind::DirectoryAway, sentence)
+                .because(detail)
+                .retry_after(retry_after)
         }
         Refusal::NotAllowed { reason } => ApiError::public(ProblemKind::NotAllowed, reason),
     }

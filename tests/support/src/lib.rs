@@ -1,1 +1,12 @@
-//! Starts the real parts that the tests use: servers, directories, browsers.
+//! Starts the real parts that the tests use: our own programs, directories, browsers.
+//!
+//! Everything runs on loopback, on ports that the system gave, below a temporary folder, and is
+//! ended by its process id when the value that started it is dropped.
+
+mod appliance;
+mod programs;
+mod repository;
+
+pub use appliance::{Appliance, disk};
+pub use programs::{Output, program, run, tool};
+pub use repository::{PASSWORD, Repository, Setup};

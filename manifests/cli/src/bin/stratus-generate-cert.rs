@@ -20,12 +20,19 @@ use stratus_x509::generate::{self, KeyChoice, Validity};
     after_help = "Example:
   stratus-generate-cert --subject \"/O=Example/CN=signer\" --email signer@example.org --out signer
 
-makes signer.crt and signer.key."
+makes signer.crt and signer.key.
+
+  stratus-generate-cert --server localhost --server 127.0.0.1 --out server
+
+makes server.crt and server.key for an HTTPS server of that name and address."
 )]
 struct Arguments {
     /// Distinguished name in slash form, most general part first
-    #[arg(long, value_name = "NAME")]
-    subject: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "server")]
+    subject: Option<String>,
+    /// A server's certificate instead, for this host name or address (may be repeated)
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["subject", "email"])]
+    server: Vec<String>,
     /// E-mail address to put into the certificate
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
@@ -72,9 +79,11 @@ fn make(arguments: &Arguments) -> Result<Exit> {
     // A clock that is a little behind must not find it in the future.
     let from = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5);
     let validity = Validity { from, days: arguments.days.into() };
-    let made =
-        generate::self_signed(&arguments.subject, arguments.email.as_deref(), kind, validity)
-            .map_err(|error| Failure::usage("cannot make the certificate").because(error))?;
+    let made = match &arguments.subject {
+        Some(subject) => generate::self_signed(subject, arguments.email.as_deref(), kind, validity),
+        None => generate::self_signed_server(&arguments.server, kind, validity),
+    }
+    .map_err(|error| Failure::usage("cannot make the certificate").because(error))?;
     let (key, cert) = (with_ending(&arguments.out, ".key"), with_ending(&arguments.out, ".crt"));
     if !arguments.force
         && let Some(there) = [&key, &cert].into_iter().find(|p| p.exists())

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use stratus_identity::{Scopes, Tokens, hash_password};
 use stratus_repository::{Service, Settings, logging, reindex, scrub};
 use stratus_terminal::{
-    Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line, read_password, run,
+    Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line,
+    read_password, run,
 };
 
 /// Serves signed appliances over HTTPS.
@@ -17,7 +18,13 @@ use stratus_terminal::{
 #[command(name = "stratus-repository", version, after_help = EXAMPLES)]
 struct Arguments {
     /// The site file; the sections [repository] and [identity] are read.
-    #[arg(long, value_name = "FILE", env = "STRATUS_CONFIG", default_value = "/etc/stratus/stratus.toml", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STRATUS_CONFIG",
+        default_value = "/etc/stratus/stratus.toml",
+        global = true
+    )]
     config: PathBuf,
     #[command(subcommand)]
     task: Option<Task>,
@@ -86,10 +93,12 @@ fn main() -> ExitCode {
 }
 
 fn settings(file: &PathBuf) -> Result<Settings> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error)
+    })?;
     Settings::parse(file, &text).map_err(|report| {
-        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display())).into()
+        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display()))
+            .into()
     })
 }
 
@@ -160,7 +169,11 @@ async fn scrub_all(settings: Settings) -> Result<Exit> {
     for (path, reason) in &report.damaged {
         print_line(&format!("damaged: {path}: {reason}"))?;
     }
-    print_line(&format!("{} appliances checked, {} damaged", report.checked, report.damaged.len()))?;
+    print_line(&format!(
+        "{} appliances checked, {} damaged",
+        report.checked,
+        report.damaged.len()
+    ))?;
     Ok(if report.damaged.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
@@ -180,7 +193,8 @@ fn tokens(settings: &Settings, task: TokenTask) -> Result<Exit> {
     let tokens = Tokens::open(&settings.data.join("tokens.json"))?;
     match task {
         TokenTask::Create { owner, paths, days, note } => {
-            let scopes = Scopes::publishing(&paths).map_err(|error| Failure::usage(error.to_string()))?;
+            let scopes =
+                Scopes::publishing(&paths).map_err(|error| Failure::usage(error.to_string()))?;
             let now = Timestamp::now();
             let ends = now + SignedDuration::from_hours(24 * i64::from(days));
             let made = tokens.create(&owner, scopes, Some(ends), &note, now)?;
@@ -189,7 +203,10 @@ fn tokens(settings: &Settings, task: TokenTask) -> Result<Exit> {
         TokenTask::List => {
             for token in tokens.list() {
                 let ends = token.expires.map_or_else(|| "never".to_owned(), |t| t.to_string());
-                print_line(&format!("{}\t{}\t{}\tends {ends}\t{}", token.id, token.owner, token.scopes, token.note))?;
+                print_line(&format!(
+                    "{}\t{}\t{}\tends {ends}\t{}",
+                    token.id, token.owner, token.scopes, token.note
+                ))?;
             }
         }
         TokenTask::Revoke { id } => tokens.revoke(&id)?,

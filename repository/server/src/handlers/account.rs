@@ -79,8 +79,9 @@ pub(crate) async fn login(
     };
     app.audit(caller.from, &person, Action::Login, "", None, None).await?;
     let tls = app.settings.tls.is_some();
-    let cookie = session::begin(&person.login, &app.session_key, now, app.settings.limits.session, tls)
-        .ok_or_else(|| ApiError::internal("the session cookie could not be made"))?;
+    let cookie =
+        session::begin(&person.login, &app.session_key, now, app.settings.limits.session, tls)
+            .ok_or_else(|| ApiError::internal("the session cookie could not be made"))?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response())
 }
 
@@ -91,7 +92,11 @@ pub(crate) async fn logout(State(app): State<App>) -> Response {
 }
 
 /// `GET /account`.
-pub(crate) async fn show(State(app): State<App>, caller: Caller, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     match &caller.person {
         Some(person) => account(&app, &headers, person, None, None),
         None => Ok(Redirect::to("/login?next=/account").into_response()),
@@ -106,7 +111,8 @@ pub(crate) async fn make_token(
     Form(form): Form<NewToken>,
 ) -> Result<Response, ApiError> {
     let person = with_password(&caller)?;
-    let paths: Vec<String> = form.paths.split([',', ' ']).filter(|p| !p.is_empty()).map(str::to_owned).collect();
+    let paths: Vec<String> =
+        form.paths.split([',', ' ']).filter(|p| !p.is_empty()).map(str::to_owned).collect();
     let scopes = match Scopes::publishing(paths) {
         Ok(scopes) => scopes,
         Err(fault) => return account(&app, &headers, person, None, Some(fault.to_string())),
@@ -114,7 +120,10 @@ pub(crate) async fn make_token(
     let now = Timestamp::now();
     let ends = now + SignedDuration::from_hours(24 * i64::from(form.days.clamp(1, 366)));
     let note: String = form.note.chars().filter(|c| !c.is_control()).take(100).collect();
-    let made = app.tokens.create(&person.login, scopes, Some(ends), &note, now).map_err(ApiError::internal)?;
+    let made = app
+        .tokens
+        .create(&person.login, scopes, Some(ends), &note, now)
+        .map_err(ApiError::internal)?;
     app.audit(caller.from, person, Action::TokenMade, &made.id, None, None).await?;
     account(&app, &headers, person, Some(made.secret.expose_secret().to_owned()), None)
 }
@@ -139,7 +148,10 @@ pub(crate) async fn revoke_token(
 fn with_password(caller: &Caller) -> Result<&Person, ApiError> {
     let person = caller.required()?;
     match person.via {
-        Via::Token { .. } => Err(ApiError::public(ProblemKind::NotAllowed, "A token cannot make or end tokens; log in.")),
+        Via::Token { .. } => Err(ApiError::public(
+            ProblemKind::NotAllowed,
+            "A token cannot make or end tokens; log in.",
+        )),
         _ => Ok(person),
     }
 }
@@ -151,7 +163,8 @@ fn account(
     secret: Option<String>,
     fault: Option<String>,
 ) -> Result<Response, ApiError> {
-    let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    let or_none =
+        |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
     let day = |t: Timestamp| t.strftime("%Y-%m-%d").to_string();
     let tokens = app.tokens.list().into_iter().filter(|t| t.owner == person.login);
     let shown = Account {
@@ -188,7 +201,14 @@ mod tests {
 
     #[test]
     fn a_login_leads_nowhere_else() {
-        for next in ["https://evil.example", "//evil.example", "/\\evil.example", "", "javascript:x", "/a\r\nb"] {
+        for next in [
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "",
+            "javascript:x",
+            "/a\r\nb",
+        ] {
             assert_eq!(local(next), "/", "{next}");
         }
         assert_eq!(local("/upload?x=1"), "/upload?x=1");

@@ -39,7 +39,11 @@ pub(crate) async fn page(app: &App, query: &SearchQuery) -> Result<Page, ApiErro
 }
 
 /// `/api/v1/appliances/{key}`: the newest that has this identifier or digest.
-pub(crate) async fn appliance(app: App, key: ApplianceKey, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn appliance(
+    app: App,
+    key: ApplianceKey,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (caller, _) = caller(&app, request).await?;
     caller.may_read(&app)?;
     let found = app.store.find(&key.to_string());

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use std::ops::Range;
 use std::sync::Arc;
 use stratus_model::{Algorithm, AppliancePath, Digest, FileKind, TreePath};
-use stratus_repository_api::conditional::{self, Decision, EntityTag, Method as Access, Preconditions, Validators};
+use stratus_repository_api::conditional::{
+    self, Decision, EntityTag, Method as Access, Preconditions, Validators,
+};
 use stratus_repository_api::listing::{FileEntry, FolderEntry, Listing};
 use stratus_repository_api::problem::ProblemKind;
 use stratus_repository_api::range::{self, RangeSet};
@@ -25,7 +27,11 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 const BOUNDARY: &str = "stratus-byteranges-3d6b6a416f9b5";
 
 /// `/images/…/`.
-pub(crate) async fn folder(app: App, path: TreePath, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn folder(
+    app: App,
+    path: TreePath,
+    request: Request,
+) -> Result<Response, ApiError> {
     let canonical = Route::Folder(path.clone()).to_path();
     if request.uri().path() != canonical {
         return Ok(Redirect::permanent(&canonical).into_response());
@@ -39,15 +45,24 @@ pub(crate) async fn folder(app: App, path: TreePath, request: Request) -> Result
         listing.folders.push(FolderEntry { href: Route::Folder(inside).to_path(), name });
     }
     for entry in found.files {
-        let sha256 = (entry.kind == FileKind::Image).then(|| entry.record.sha256().map(Digest::to_hex)).flatten();
-        listing.files.push(FileEntry::of(&entry.record.path, entry.kind, entry.bytes, entry.modified, sha256));
+        let sha256 = (entry.kind == FileKind::Image)
+            .then(|| entry.record.sha256().map(Digest::to_hex))
+            .flatten();
+        listing.files.push(FileEntry::of(
+            &entry.record.path,
+            entry.kind,
+            entry.bytes,
+            entry.modified,
+            sha256,
+        ));
     }
     listing.sort();
     // A browser gets a page; `curl` and programs get data only if they ask for it.
     let json = text(&parts.headers, header::ACCEPT).is_some_and(|a| a.contains("application/json"));
     if json && !pages::wants_page(&parts.headers) {
         let body = serde_json::to_vec(&listing).map_err(ApiError::internal)?;
-        return Ok(([(header::CONTENT_TYPE, "application/json"), (header::VARY, "Accept")], body).into_response());
+        return Ok(([(header::CONTENT_TYPE, "application/json"), (header::VARY, "Accept")], body)
+            .into_response());
     }
     pages::files(&app.frame(&parts.headers, caller.person.as_ref(), "files"), &listing)
 }
@@ -64,12 +79,19 @@ pub(crate) async fn file(
         (Method::PUT, FileKind::Image) => publish::image(app, appliance, request).await,
         (Method::PUT, FileKind::Manifest) => publish::manifest(app, appliance, request).await,
         (Method::PUT, FileKind::Deprecation) => publish::deprecation(app, appliance, request).await,
-        (Method::DELETE, FileKind::Image | FileKind::Manifest) => publish::delete(app, appliance, request).await,
+        (Method::DELETE, FileKind::Image | FileKind::Manifest) => {
+            publish::delete(app, appliance, request).await
+        }
         (other, _) => Err(not_allowed(&other)),
     }
 }
 
-async fn read(app: App, path: AppliancePath, kind: FileKind, request: Request) -> Result<Response, ApiError> {
+async fn read(
+    app: App,
+    path: AppliancePath,
+    kind: FileKind,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (caller, parts, _) = caller_and_body(&app, request).await?;
     caller.may_read(&app)?;
     let Some(record) = app.store.lookup(&path) else {
@@ -110,12 +132,18 @@ async fn unfinished(app: &App, path: &AppliancePath, login: &str) -> Result<Resp
 }
 
 async fn image(app: &App, record: &Arc<Record>, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let sha256 = record.sha256().ok_or_else(|| ApiError::internal(format!("{} has no digest", record.path)))?;
-    let validators = Validators { etag: EntityTag::of_digest(sha256), modified: Some(record.published) };
+    let sha256 = record
+        .sha256()
+        .ok_or_else(|| ApiError::internal(format!("{} has no digest", record.path)))?;
+    let validators =
+        Validators { etag: EntityTag::of_digest(sha256), modified: Some(record.published) };
     let asked = preconditions(headers);
     let mut response = match conditional::evaluate(&asked, Access::Read, Some(&validators)) {
         Decision::Failed => {
-            return Err(ApiError::public(ProblemKind::PreconditionFailed, "The image is not the one you named."));
+            return Err(ApiError::public(
+                ProblemKind::PreconditionFailed,
+                "The image is not the one you named.",
+            ));
         }
         Decision::NotModified => StatusCode::NOT_MODIFIED.into_response(),
         Decision::Proceed => image_body(app, record, &validators, headers).await?,
@@ -124,7 +152,9 @@ async fn image(app: &App, record: &Arc<Record>, headers: &HeaderMap) -> Result<R
     stamp(fixed, &validators);
     fixed.insert(header::CACHE_CONTROL, IMMUTABLE);
     fixed.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some(digest) = digest_header::write(&record.compressed.digests).and_then(|d| HeaderValue::try_from(d).ok()) {
+    if let Some(digest) =
+        digest_header::write(&record.compressed.digests).and_then(|d| HeaderValue::try_from(d).ok())
+    {
         fixed.insert(HeaderName::from_static("repr-digest"), digest);
     }
     let manifest = Route::file(&record.path, FileKind::Manifest).to_path();
@@ -140,24 +170,36 @@ async fn image_body(
 ) -> Result<Response, ApiError> {
     let source = app.store.open_image(record).await.map_err(publish::store_error)?;
     let length = source.len();
-    let asked = text(headers, header::RANGE).filter(|_| range::if_range_holds(text(headers, header::IF_RANGE), validators));
+    let asked = text(headers, header::RANGE)
+        .filter(|_| range::if_range_holds(text(headers, header::IF_RANGE), validators));
     let set = asked.map_or(RangeSet::Whole, |r| range::parse(r, length));
     match set {
         RangeSet::Unsatisfiable => {
-            let unsatisfied = HeaderValue::try_from(range::unsatisfied(length)).map_err(ApiError::internal)?;
+            let unsatisfied =
+                HeaderValue::try_from(range::unsatisfied(length)).map_err(ApiError::internal)?;
             let detail = format!("The file has {length} bytes.");
-            Err(ApiError::public(ProblemKind::RangeNotSatisfiable, detail).header(header::CONTENT_RANGE, unsatisfied))
+            Err(ApiError::public(ProblemKind::RangeNotSatisfiable, detail)
+                .header(header::CONTENT_RANGE, unsatisfied))
         }
         RangeSet::Whole => {
             app.metrics.sent.inc_by(length);
-            Ok(with_length(one(source, 0..length), StatusCode::OK, length, FileKind::Image.media_type()))
+            Ok(with_length(
+                one(source, 0..length),
+                StatusCode::OK,
+                length,
+                FileKind::Image.media_type(),
+            ))
         }
         RangeSet::Single(r) => {
             let bytes = r.end - r.start;
             app.metrics.sent.inc_by(bytes);
             let content_range = range::content_range(&r, length);
-            let mut response =
-                with_length(one(source, r), StatusCode::PARTIAL_CONTENT, bytes, FileKind::Image.media_type());
+            let mut response = with_length(
+                one(source, r),
+                StatusCode::PARTIAL_CONTENT,
+                bytes,
+                FileKind::Image.media_type(),
+            );
             let value = HeaderValue::try_from(content_range).map_err(ApiError::internal)?;
             response.headers_mut().insert(header::CONTENT_RANGE, value);
             Ok(response)
@@ -180,43 +222,77 @@ fn one(source: ImageSource, range: Range<u64>) -> Body {
 fn several(source: ImageSource, ranges: &[Range<u64>], length: u64) -> Response {
     let media_type = FileKind::Image.media_type();
     let head = |r: &Range<u64>| {
-        format!("\r\n--{BOUNDARY}\r\nContent-Type: {media_type}\r\nContent-Range: {}\r\n\r\n", range::content_range(r, length))
+        format!(
+            "\r\n--{BOUNDARY}\r\nContent-Type: {media_type}\r\nContent-Range: {}\r\n\r\n",
+            range::content_range(r, length)
+        )
     };
     let tail = format!("\r\n--{BOUNDARY}--\r\n");
-    let total = ranges.iter().map(|r| head(r).len() as u64 + r.end - r.start).sum::<u64>() + tail.len() as u64;
+    let total = ranges.iter().map(|r| head(r).len() as u64 + r.end - r.start).sum::<u64>()
+        + tail.len() as u64;
     let body = match source {
         ImageSource::File(file, _) => {
-            let parts = ranges.iter().flat_map(|r| [Part::Bytes(head(r).into()), Part::File(r.clone())]);
+            let parts =
+                ranges.iter().flat_map(|r| [Part::Bytes(head(r).into()), Part::File(r.clone())]);
             Body::new(FileBody::parts(Arc::new(file), parts.chain([Part::Bytes(tail.into())])))
         }
         ImageSource::Remote(remote) => {
             use futures_util::StreamExt;
-            let parts: Vec<(String, Range<u64>)> = ranges.iter().map(|r| (head(r), r.clone())).collect();
+            let parts: Vec<(String, Range<u64>)> =
+                ranges.iter().map(|r| (head(r), r.clone())).collect();
             let stream = futures_util::stream::iter(parts).flat_map(move |(head, range)| {
                 let head = futures_util::stream::once(async move { Ok(bytes::Bytes::from(head)) });
                 head.chain(remote.stream(range))
             });
-            Body::from_stream(stream.chain(futures_util::stream::once(async move { Ok(bytes::Bytes::from(tail)) })))
+            Body::from_stream(
+                stream
+                    .chain(futures_util::stream::once(async move { Ok(bytes::Bytes::from(tail)) })),
+            )
         }
     };
-    with_length(body, StatusCode::PARTIAL_CONTENT, total, &format!("multipart/byteranges; boundary={BOUNDARY}"))
+    with_length(
+        body,
+        StatusCode::PARTIAL_CONTENT,
+        total,
+        &format!("multipart/byteranges; boundary={BOUNDARY}"),
+    )
 }
 
 fn with_length(body: Body, status: StatusCode, length: u64, media_type: &str) -> Response {
-    let headers = [(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_LENGTH, length.to_string())];
+    let headers = [
+        (header::CONTENT_TYPE, media_type.to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+    ];
     (status, headers, body).into_response()
 }
 
 /// A manifest or a statement: the exact bytes that were signed.
-fn document(record: &Record, kind: FileKind, sha256: &Digest, bytes: bytes::Bytes, headers: &HeaderMap) -> Response {
-    let validators = Validators { etag: EntityTag::of_digest(sha256), modified: Some(record.manifest.modified) };
-    let mut response = match conditional::evaluate(&preconditions(headers), Access::Read, Some(&validators)) {
-        Decision::NotModified => StatusCode::NOT_MODIFIED.into_response(),
-        Decision::Failed => {
-            return ApiError::public(ProblemKind::PreconditionFailed, "The file is not the one you named.").into_response();
-        }
-        Decision::Proceed => with_length(bytes.clone().into(), StatusCode::OK, bytes.len() as u64, kind.media_type()),
-    };
+fn document(
+    record: &Record,
+    kind: FileKind,
+    sha256: &Digest,
+    bytes: bytes::Bytes,
+    headers: &HeaderMap,
+) -> Response {
+    let validators =
+        Validators { etag: EntityTag::of_digest(sha256), modified: Some(record.manifest.modified) };
+    let mut response =
+        match conditional::evaluate(&preconditions(headers), Access::Read, Some(&validators)) {
+            Decision::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+            Decision::Failed => {
+                return ApiError::public(
+                    ProblemKind::PreconditionFailed,
+                    "The file is not the one you named.",
+                )
+                .into_response();
+            }
+            Decision::Proceed => with_length(
+                bytes.clone().into(),
+                StatusCode::OK,
+                bytes.len() as u64,
+                kind.media_type(),
+            ),
+        };
     let fixed = response.headers_mut();
     stamp(fixed, &validators);
     fixed.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -232,7 +308,10 @@ async fn sums(app: &App, record: &Arc<Record>, algorithm: Algorithm) -> Result<R
         None => app.sums.of(&app.store, record).await.map_err(publish::store_error)?,
     };
     let line = format!("{digest}  {}\n", record.path.file_name(FileKind::Image));
-    let headers = [(header::CONTENT_TYPE, FileKind::Sha256Sums.media_type()), (header::CACHE_CONTROL, "no-cache")];
+    let headers = [
+        (header::CONTENT_TYPE, FileKind::Sha256Sums.media_type()),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
     Ok((headers, line).into_response())
 }
 
@@ -249,7 +328,8 @@ fn stamp(headers: &mut HeaderMap, validators: &Validators) {
     if let Ok(etag) = HeaderValue::try_from(validators.etag.to_string()) {
         headers.insert(header::ETAG, etag);
     }
-    let modified = validators.modified.map(date::format).and_then(|d| HeaderValue::try_from(d).ok());
+    let modified =
+        validators.modified.map(date::format).and_then(|d| HeaderValue::try_from(d).ok());
     if let Some(modified) = modified {
         headers.insert(header::LAST_MODIFIED, modified);
     }

@@ -15,7 +15,9 @@ pub(crate) fn health() -> Response {
 pub(crate) async fn ready(app: &App) -> Response {
     match app.store.check().await {
         Ok(()) => ([(header::CACHE_CONTROL, "no-store")], "ready\n").into_response(),
-        Err(error) => ApiError::public(ProblemKind::Busy, "The storage does not answer.").because(error).into_response(),
+        Err(error) => ApiError::public(ProblemKind::Busy, "The storage does not answer.")
+            .because(error)
+            .into_response(),
     }
 }
 

@@ -22,7 +22,9 @@ pub(crate) async fn list(app: App, request: Request) -> Result<Response, ApiErro
     let now = Timestamp::now();
     let base_url = app.base_url(&parts.headers);
     let records = app.store.all();
-    let usable = records.iter().filter(|r| views::validity(r, now) == Validity::Valid && r.damaged.is_none());
+    let usable = records
+        .iter()
+        .filter(|r| views::validity(r, now) == Validity::Valid && r.damaged.is_none());
     let list = usable.map(|r| market(&app, r, &base_url, now)).collect();
     Ok(json(Marketplace::new(list).to_json()))
 }
@@ -39,7 +41,12 @@ pub(crate) async fn one(app: App, id: &Token, request: Request) -> Result<Respon
 }
 
 /// `/appliance/{id}/download/{n}`: a redirect to the file.
-pub(crate) async fn download(app: App, id: &Token, file: u16, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn download(
+    app: App,
+    id: &Token,
+    file: u16,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (caller, parts) = caller(&app, request).await?;
     caller.may_read(&app)?;
     let record = find(&app, id)?;
@@ -47,14 +54,20 @@ pub(crate) async fn download(app: App, id: &Token, file: u16, request: Request) 
     let url = appliance.file_url(file).ok_or_else(|| nothing(id))?;
     // 302, as official marketplaces answer; they also tell the size of the image inside.
     let size = record.content.bytes.to_string();
-    let headers = [(header::LOCATION.as_str(), url.to_owned()), ("opennebula-appmarket-size", size)];
+    let headers =
+        [(header::LOCATION.as_str(), url.to_owned()), ("opennebula-appmarket-size", size)];
     Ok((StatusCode::FOUND, headers).into_response())
 }
 
 fn market(app: &App, record: &Record, base_url: &str, now: Timestamp) -> MarketAppliance {
     let settings = MarketSettings { base_url, prefix: &app.settings.marketplace_prefix };
     let detail = views::detail(record, &[], now);
-    MarketAppliance::new(&views::market_id(record), &detail, views::md5(record).as_deref(), &settings)
+    MarketAppliance::new(
+        &views::market_id(record),
+        &detail,
+        views::md5(record).as_deref(),
+        &settings,
+    )
 }
 
 fn find(app: &App, id: &Token) -> Result<Arc<Record>, ApiError> {

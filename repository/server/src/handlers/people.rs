@@ -21,7 +21,8 @@ pub(crate) async fn catalogue(
 ) -> Result<Response, ApiError> {
     caller.may_read(&app)?;
     // An empty field of the form is a field that was not filled in.
-    let filled: Vec<&str> = query.as_deref().unwrap_or_default().split('&').filter(|p| !p.ends_with('=')).collect();
+    let filled: Vec<&str> =
+        query.as_deref().unwrap_or_default().split('&').filter(|p| !p.ends_with('=')).collect();
     let (query, fault) = match SearchQuery::parse(&filled.join("&")) {
         Ok(query) => (query, None),
         Err(error) => (SearchQuery::default(), Some(error.to_string())),
@@ -39,7 +40,8 @@ pub(crate) async fn appliance(
     Path(path): Path<String>,
 ) -> Result<Response, ApiError> {
     caller.may_read(&app)?;
-    let nothing = || ApiError::public(ProblemKind::NotFound, "There is no appliance at this place.");
+    let nothing =
+        || ApiError::public(ProblemKind::NotFound, "There is no appliance at this place.");
     let path = AppliancePath::parse(&path).map_err(|_| nothing())?;
     let record = app.store.lookup(&path).ok_or_else(nothing)?;
     let frame = app.frame(&headers, caller.person.as_ref(), "catalogue");
@@ -47,6 +49,10 @@ pub(crate) async fn appliance(
 }
 
 /// `/upload`.
-pub(crate) async fn upload(State(app): State<App>, caller: Caller, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn upload(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     pages::upload(&app.frame(&headers, caller.person.as_ref(), "upload"))
 }

@@ -30,7 +30,11 @@ pub(crate) struct Accepted {
 }
 
 /// PUT of an image, whole or a part with `Content-Range`.
-pub(crate) async fn image(app: App, path: AppliancePath, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn image(
+    app: App,
+    path: AppliancePath,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (caller, parts, body) = caller_and_body(&app, request).await?;
     let person = may_publish(&caller, &path)?.clone();
     if parts.headers.contains_key(header::CONTENT_ENCODING) {
@@ -59,7 +63,11 @@ pub(crate) async fn image(app: App, path: AppliancePath, request: Request) -> Re
 }
 
 /// PUT of a manifest: the gate. Whatever passes here and fits its image is published.
-pub(crate) async fn manifest(app: App, path: AppliancePath, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn manifest(
+    app: App,
+    path: AppliancePath,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (caller, _, body) = caller_and_body(&app, request).await?;
     let person = may_publish(&caller, &path)?.clone();
     let bytes = document(body).await?;
@@ -70,37 +78,60 @@ pub(crate) async fn manifest(app: App, path: AppliancePath, request: Request) ->
     let trust = app.trust();
     let admitted = admission::manifest(&bytes, &path, &person, &app.site(trust.as_deref()))?;
     tracing::debug!(%path, endorser = ?admitted.endorser, title = ?admitted.manifest.title, "manifest admitted");
-    let outcome = app.store.stage_manifest(&path, &person.login, bytes).await.map_err(store_error)?;
+    let outcome =
+        app.store.stage_manifest(&path, &person.login, bytes).await.map_err(store_error)?;
     conclude(&app, &caller, &person, &path, outcome).await
 }
 
 /// PUT of a signed statement that an appliance should no longer be used.
-pub(crate) async fn deprecation(app: App, path: AppliancePath, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn deprecation(
+    app: App,
+    path: AppliancePath,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (caller, _, body) = caller_and_body(&app, request).await?;
     let person = caller.required()?.clone();
     if !person.scopes.may_deprecate(&path) {
-        return Err(ApiError::public(ProblemKind::NotAllowed, "This login may not deprecate here."));
+        return Err(ApiError::public(
+            ProblemKind::NotAllowed,
+            "This login may not deprecate here.",
+        ));
     }
     let bytes = document(body).await?;
     let record = app.store.lookup(&path).ok_or_else(|| missing(&path))?;
     let trust = app.trust();
     let site = app.site(trust.as_deref());
-    let (statement, signer) = admission::deprecation(&bytes, record.endorser.as_ref(), &person, &site)?;
+    let (statement, signer) =
+        admission::deprecation(&bytes, record.endorser.as_ref(), &person, &site)?;
     let named = statement.name == record.name() || statement.name == path.as_str();
     let identified = statement.identifier.is_none() || statement.identifier == record.identifier;
     if !named || !identified {
-        let detail = format!("The statement is about `{}`, not about this appliance.", statement.name);
+        let detail =
+            format!("The statement is about `{}`, not about this appliance.", statement.name);
         return Err(ApiError::public(ProblemKind::BadManifest, detail));
     }
     let digest = sha256(&bytes);
     app.store.put_deprecation(&path, bytes).await.map_err(store_error)?;
     let signer = signer.map(|s| s.to_string());
-    app.audit(caller.from, &person, Action::Deprecate, path.as_str(), Some(digest.to_hex()), signer).await?;
-    Ok((StatusCode::CREATED, axum::Json(Accepted { state: "deprecated", path: path.to_string() })).into_response())
+    app.audit(
+        caller.from,
+        &person,
+        Action::Deprecate,
+        path.as_str(),
+        Some(digest.to_hex()),
+        signer,
+    )
+    .await?;
+    Ok((StatusCode::CREATED, axum::Json(Accepted { state: "deprecated", path: path.to_string() }))
+        .into_response())
 }
 
 /// DELETE of an appliance.
-pub(crate) async fn delete(app: App, path: AppliancePath, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn delete(
+    app: App,
+    path: AppliancePath,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (caller, _) = caller(&app, request).await?;
     let person = caller.required()?.clone();
     if !app.settings.delete {
@@ -108,21 +139,38 @@ pub(crate) async fn delete(app: App, path: AppliancePath, request: Request) -> R
         return Err(ApiError::public(ProblemKind::NotAllowed, detail));
     }
     if !(person.administrator && person.scopes.may_delete(&path)) {
-        return Err(ApiError::public(ProblemKind::NotAllowed, "Only administrators can delete an appliance."));
+        return Err(ApiError::public(
+            ProblemKind::NotAllowed,
+            "Only administrators can delete an appliance.",
+        ));
     }
     let record = app.store.lookup(&path).ok_or_else(|| missing(&path))?;
-    app.audit(caller.from, &person, Action::Delete, path.as_str(), Some(record.manifest.sha256.to_hex()), None).await?;
+    app.audit(
+        caller.from,
+        &person,
+        Action::Delete,
+        path.as_str(),
+        Some(record.manifest.sha256.to_hex()),
+        None,
+    )
+    .await?;
     app.store.delete(&path).await.map_err(store_error)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Whether the caller may publish at this place, as far as the login alone tells.
-pub(crate) fn may_publish<'a>(caller: &'a Caller, path: &AppliancePath) -> Result<&'a Person, ApiError> {
+pub(crate) fn may_publish<'a>(
+    caller: &'a Caller,
+    path: &AppliancePath,
+) -> Result<&'a Person, ApiError> {
     let person = caller.required()?;
     if person.scopes.may_publish(path) {
         return Ok(person);
     }
-    Err(ApiError::public(ProblemKind::NotAllowed, format!("This login may not publish at /images/{path}.")))
+    Err(ApiError::public(
+        ProblemKind::NotAllowed,
+        format!("This login may not publish at /images/{path}."),
+    ))
 }
 
 /// Answers what came of a complete half, and puts a publication on record.
@@ -138,7 +186,8 @@ pub(crate) async fn conclude(
         Outcome::Published(record) => {
             let endorser = record.endorser.as_ref().map(ToString::to_string);
             let digest = Some(record.manifest.sha256.to_hex());
-            app.audit(caller.from, person, Action::Publish, path.as_str(), digest, endorser).await?;
+            app.audit(caller.from, person, Action::Publish, path.as_str(), digest, endorser)
+                .await?;
             app.metrics.published.inc();
             let place = Route::file(path, FileKind::Image).to_path();
             let headers = [(header::LOCATION, place)];
@@ -148,7 +197,9 @@ pub(crate) async fn conclude(
         Outcome::NeedsManifest => {
             Ok((StatusCode::ACCEPTED, axum::Json(accepted("waiting-for-manifest"))).into_response())
         }
-        Outcome::NeedsImage => Ok((StatusCode::ACCEPTED, axum::Json(accepted("waiting-for-image"))).into_response()),
+        Outcome::NeedsImage => {
+            Ok((StatusCode::ACCEPTED, axum::Json(accepted("waiting-for-image"))).into_response())
+        }
     }
 }
 
@@ -162,9 +213,13 @@ async fn begin(
     let Some(given) = text(headers, header::CONTENT_RANGE) else {
         return app.store.begin_again(path, login, length).await.map_err(store_error);
     };
-    let part = ContentRange::parse(given).map_err(|e| ApiError::public(ProblemKind::BadRequest, e))?;
+    let part =
+        ContentRange::parse(given).map_err(|e| ApiError::public(ProblemKind::BadRequest, e))?;
     if length.is_some_and(|l| l != part.length()) {
-        return Err(ApiError::public(ProblemKind::BadRequest, "Content-Length and Content-Range do not agree."));
+        return Err(ApiError::public(
+            ProblemKind::BadRequest,
+            "Content-Length and Content-Range do not agree.",
+        ));
     }
     let known = app.store.upload(&UploadId::of(path, login)).await.map_err(store_error)?;
     let (have, announced) = known.as_ref().map_or((0, None), |u| (u.offset, u.total));
@@ -175,7 +230,9 @@ async fn begin(
     let resumed = continue_at(have, announced, &part)
         .map_err(|e| ApiError::public(ProblemKind::ResumeAt, e).offset(e.offset()))?;
     match (resumed, known) {
-        (Resume::Append, Some(upload)) => app.store.resume(&upload.id, login).await.map_err(store_error),
+        (Resume::Append, Some(upload)) => {
+            app.store.resume(&upload.id, login).await.map_err(store_error)
+        }
         (Resume::Append, None) | (Resume::Restart, _) => {
             app.store.begin_again(path, login, total).await.map_err(store_error)
         }
@@ -191,12 +248,20 @@ pub(crate) enum Received {
 }
 
 /// Streams a body into an upload.
-pub(crate) async fn receive(app: &App, mut staged: Staged, body: Body) -> Result<Received, ApiError> {
+pub(crate) async fn receive(
+    app: &App,
+    mut staged: Staged,
+    body: Body,
+) -> Result<Received, ApiError> {
     let mut stream = body.into_data_stream();
     while let Some(piece) = stream.next().await {
         // The bytes that came are kept: `staged` notes how far it is when it is dropped.
         let piece: Bytes = piece.map_err(|error| {
-            ApiError::public(ProblemKind::BadRequest, "The connection broke; go on from where it stopped.").because(error)
+            ApiError::public(
+                ProblemKind::BadRequest,
+                "The connection broke; go on from where it stopped.",
+            )
+            .because(error)
         })?;
         app.metrics.received.inc_by(piece.len() as u64);
         staged.append(piece).await.map_err(store_error)?;
@@ -219,7 +284,9 @@ async fn same_again(
     let mut repeat = app.store.repeat(record);
     let mut stream = body.into_data_stream();
     while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(|e| ApiError::public(ProblemKind::BadRequest, "The body broke off.").because(e))?;
+        let piece = piece.map_err(|e| {
+            ApiError::public(ProblemKind::BadRequest, "The body broke off.").because(e)
+        })?;
         repeat.append(&piece).map_err(store_error)?;
     }
     repeat.finish().map_err(store_error)?;
@@ -227,11 +294,14 @@ async fn same_again(
 }
 
 fn already(path: &AppliancePath) -> Response {
-    (StatusCode::OK, axum::Json(Accepted { state: "already-published", path: path.to_string() })).into_response()
+    (StatusCode::OK, axum::Json(Accepted { state: "already-published", path: path.to_string() }))
+        .into_response()
 }
 
 fn taken(path: &AppliancePath) -> ApiError {
-    let detail = format!("/images/{path} is published with other bytes, which never change; choose another version.");
+    let detail = format!(
+        "/images/{path} is published with other bytes, which never change; choose another version."
+    );
     ApiError::public(ProblemKind::Conflict, detail)
 }
 
@@ -254,7 +324,9 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         StoreError::Conflict { .. } => ApiError::public(ProblemKind::Conflict, &error),
         StoreError::NoUpload => ApiError::public(ProblemKind::UploadExpired, &error),
         StoreError::NotPublished { .. } => ApiError::public(ProblemKind::NotFound, &error),
-        StoreError::Offset { offset } | StoreError::Total { offset, .. } | StoreError::Incomplete { offset, .. } => {
+        StoreError::Offset { offset }
+        | StoreError::Total { offset, .. }
+        | StoreError::Incomplete { offset, .. } => {
             ApiError::public(ProblemKind::ResumeAt, &error).offset(*offset)
         }
         StoreError::Superseded => ApiError::public(ProblemKind::Conflict, &error),
@@ -264,9 +336,8 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         }
         StoreError::StagingFull { .. } => ApiError::public(ProblemKind::NoSpace, &error),
         StoreError::TooLarge { .. } => ApiError::public(ProblemKind::TooLarge, &error),
-        StoreError::TooManyUploads { .. } => {
-            ApiError::public(ProblemKind::TooManyAttempts, &error).retry_after(Duration::from_secs(60))
-        }
+        StoreError::TooManyUploads { .. } => ApiError::public(ProblemKind::TooManyAttempts, &error)
+            .retry_after(Duration::from_secs(60)),
         StoreError::Image(source) => {
             let too_large = matches!(source, stratus_image::ImageError::TooLarge { .. });
             let kind = if too_large { ProblemKind::TooLarge } else { ProblemKind::NotAnImage };
@@ -274,7 +345,11 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         }
         StoreError::Mismatch(mismatches) => {
             let reasons = mismatches.0.iter().map(ToString::to_string).collect();
-            ApiError::with_reasons(ProblemKind::DigestMismatch, "The image is not what its manifest says.", reasons)
+            ApiError::with_reasons(
+                ProblemKind::DigestMismatch,
+                "The image is not what its manifest says.",
+                reasons,
+            )
         }
         StoreError::Manifest { reason } => ApiError::public(ProblemKind::BadManifest, reason),
         StoreError::Damaged { .. } => {
@@ -282,7 +357,8 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
             ApiError::public(ProblemKind::Damaged, detail).because(causes)
         }
         StoreError::Bucket { .. } => {
-            let busy = ApiError::public(ProblemKind::Busy, "The storage does not answer.").because(causes);
+            let busy =
+                ApiError::public(ProblemKind::Busy, "The storage does not answer.").because(causes);
             busy.retry_after(Duration::from_secs(10))
         }
         _ => ApiError::internal(causes),

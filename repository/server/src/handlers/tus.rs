@@ -41,7 +41,9 @@ pub(crate) async fn upload(app: App, id: &Token, request: Request) -> Result<Res
         Method::HEAD => {
             let mut response = StatusCode::OK.into_response();
             progress(response.headers_mut(), &upload);
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             Ok(response)
         }
         Method::PATCH => {
@@ -72,7 +74,8 @@ async fn create(app: App, request: Request) -> Result<Response, ApiError> {
     }
     let length = header_text(&parts.headers, tus::header::LENGTH);
     let length = tus::upload_length(length).map_err(refused)?;
-    let staged = app.store.begin_again(&path, &person.login, Some(length)).await.map_err(store_error)?;
+    let staged =
+        app.store.begin_again(&path, &person.login, Some(length)).await.map_err(store_error)?;
     let id = staged.id().clone();
     let with_bytes = header_text(&parts.headers, "content-type") == Some(tus::MEDIA_TYPE);
     let upload = if with_bytes {
@@ -89,7 +92,9 @@ async fn create(app: App, request: Request) -> Result<Response, ApiError> {
     };
     let mut response = StatusCode::CREATED.into_response();
     let place = format!("{}/uploads/{id}", app.base_url(&parts.headers));
-    response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(place).map_err(ApiError::internal)?);
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::try_from(place).map_err(ApiError::internal)?);
     match &upload {
         Some(upload) => progress(response.headers_mut(), upload),
         None => offset(response.headers_mut(), length),
@@ -119,7 +124,12 @@ impl Appended {
     }
 }
 
-async fn append(app: &App, upload: &Upload, headers: &HeaderMap, body: Body) -> Result<Appended, ApiError> {
+async fn append(
+    app: &App,
+    upload: &Upload,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Appended, ApiError> {
     if header_text(headers, "content-type") != Some(tus::MEDIA_TYPE) {
         let detail = format!("PATCH takes {}.", tus::MEDIA_TYPE);
         return Err(ApiError::public(ProblemKind::UnsupportedMediaType, detail));
@@ -127,7 +137,10 @@ async fn append(app: &App, upload: &Upload, headers: &HeaderMap, body: Body) -> 
     let at = tus::upload_offset(header_text(headers, tus::header::OFFSET)).map_err(refused)?;
     let staged = app.store.resume(&upload.id, &upload.owner).await.map_err(store_error)?;
     staged.expect_offset(at).map_err(store_error)?;
-    let expected = header_text(headers, tus::header::CHECKSUM).map(tus::upload_checksum).transpose().map_err(refused)?;
+    let expected = header_text(headers, tus::header::CHECKSUM)
+        .map(tus::upload_checksum)
+        .transpose()
+        .map_err(refused)?;
     let received = match expected {
         Some(expected) => receive_checked(app, staged, body, &expected).await?,
         None => receive(app, staged, body).await?,
@@ -143,7 +156,12 @@ async fn append(app: &App, upload: &Upload, headers: &HeaderMap, body: Body) -> 
 }
 
 /// Appends a part whose checksum came with it; a wrong one takes the part back.
-async fn receive_checked(app: &App, staged: Staged, body: Body, expected: &Digest) -> Result<Received, ApiError> {
+async fn receive_checked(
+    app: &App,
+    staged: Staged,
+    body: Body,
+    expected: &Digest,
+) -> Result<Received, ApiError> {
     use futures_util::StreamExt;
     let begun = staged.offset();
     let mut hash = PartHash::new(expected.algorithm());
@@ -160,7 +178,11 @@ async fn receive_checked(app: &App, staged: Staged, body: Body, expected: &Diges
         }
         drop(sender);
     };
-    let pieces = futures_util::stream::unfold(receiver, |mut r| async move { r.recv().await.map(|p| (p, r)) });
+    let pieces =
+        futures_util::stream::unfold(
+            receiver,
+            |mut r| async move { r.recv().await.map(|p| (p, r)) },
+        );
     let ((), received) = futures_util::join!(feed, receive(app, staged, Body::from_stream(pieces)));
     let (Received::Complete(mut staged) | Received::Part(mut staged)) = received?;
     if hash.finish() == expected.bytes() {
@@ -213,7 +235,8 @@ impl PartHash {
 
 /// The upload, if it is this person's; another's is as if there were none.
 async fn own(app: &App, id: &Token, person: &Person) -> Result<Upload, ApiError> {
-    let missing = || ApiError::public(ProblemKind::NotFound, "There is no such upload; begin it again.");
+    let missing =
+        || ApiError::public(ProblemKind::NotFound, "There is no such upload; begin it again.");
     let id: UploadId = id.as_str().parse().map_err(|_| missing())?;
     let upload = app.store.upload(&id).await.map_err(store_error)?;
     upload.filter(|u| u.owner == person.login).ok_or_else(missing)
@@ -225,12 +248,17 @@ fn place(headers: &HeaderMap) -> Result<AppliancePath, ApiError> {
     let metadata = header_text(headers, tus::header::METADATA).unwrap_or_default();
     let metadata = Metadata::parse(metadata).map_err(refused)?;
     let path = metadata.text("path").ok_or_else(|| {
-        wrong("Upload-Metadata needs `path`: where the image goes, such as /images/base/….img.gz.".to_owned())
+        wrong(
+            "Upload-Metadata needs `path`: where the image goes, such as /images/base/….img.gz."
+                .to_owned(),
+        )
     })?;
     if path.starts_with('/') {
         return match Route::parse(path) {
             Ok(Route::File { appliance, kind: FileKind::Image }) => Ok(appliance),
-            _ => Err(ApiError::public(ProblemKind::BadPath, "`path` is not the place of an image.")),
+            _ => {
+                Err(ApiError::public(ProblemKind::BadPath, "`path` is not the place of an image."))
+            }
         };
     }
     let file = TreePath::parse(path).and_then(|p| AppliancePath::of_file(&p));
@@ -242,8 +270,10 @@ fn place(headers: &HeaderMap) -> Result<AppliancePath, ApiError> {
 
 fn version(headers: &HeaderMap) -> Result<(), ApiError> {
     tus::check_version(header_text(headers, tus::header::RESUMABLE)).map_err(|error| {
-        ApiError::public(ProblemKind::PreconditionFailed, error)
-            .header(HeaderName::from_static(tus::header::VERSION), HeaderValue::from_static(tus::VERSION))
+        ApiError::public(ProblemKind::PreconditionFailed, error).header(
+            HeaderName::from_static(tus::header::VERSION),
+            HeaderValue::from_static(tus::VERSION),
+        )
     })
 }
 
@@ -281,7 +311,10 @@ fn no_content(at: u64, upload: Option<&Upload>) -> Response {
 
 fn offset(headers: &mut HeaderMap, at: u64) {
     headers.insert(HeaderName::from_static(tus::header::OFFSET), HeaderValue::from(at));
-    headers.insert(HeaderName::from_static(tus::header::RESUMABLE), HeaderValue::from_static(tus::VERSION));
+    headers.insert(
+        HeaderName::from_static(tus::header::RESUMABLE),
+        HeaderValue::from_static(tus::VERSION),
+    );
 }
 
 fn progress(headers: &mut HeaderMap, upload: &Upload) {

@@ -54,10 +54,17 @@ struct VersionRow {
 }
 
 /// An appliance as a page. `damaged`: the stored bytes no longer match and are not served.
-pub(crate) fn appliance(frame: &Frame, detail: &ApplianceDetail, damaged: bool) -> Result<Response, ApiError> {
+pub(crate) fn appliance(
+    frame: &Frame,
+    detail: &ApplianceDetail,
+    damaged: bool,
+) -> Result<Response, ApiError> {
     let mut context = frame.context();
     context.insert("a", &view(detail, damaged));
-    context.insert("crumbs", &crumbs(detail.summary.path.rsplit_once('/').map_or("", |(folder, _)| folder)));
+    context.insert(
+        "crumbs",
+        &crumbs(detail.summary.path.rsplit_once('/').map_or("", |(folder, _)| folder)),
+    );
     context.insert("trust", &trust(detail));
     context.insert("facts", &facts(detail));
     context.insert("commands", &commands(frame, detail));
@@ -91,8 +98,14 @@ fn trust(detail: &ApplianceDetail) -> Vec<TrustLine> {
         if well || reasons.is_empty() { sentence.to_owned() } else { reasons.clone() }
     };
     let (signature, class, sentence) = match a.signature {
-        SignatureState::Good => ("good", "good", "The manifest is exactly what the endorser signed."),
-        SignatureState::Weak => ("weak", "warn", "The signature matches, with algorithms that no longer prove anything."),
+        SignatureState::Good => {
+            ("good", "good", "The manifest is exactly what the endorser signed.")
+        }
+        SignatureState::Weak => (
+            "weak",
+            "warn",
+            "The signature matches, with algorithms that no longer prove anything.",
+        ),
         SignatureState::Bad => ("bad", "bad", "The signature does not match."),
         SignatureState::Absent => ("absent", "bad", "Nobody signed this."),
     };
@@ -103,11 +116,19 @@ fn trust(detail: &ApplianceDetail) -> Vec<TrustLine> {
         sentence: explain(a.signature == SignatureState::Good, sentence),
     };
     let (signer, class, sentence) = match a.signer {
-        SignerState::Trusted => ("trusted", "good", "A certificate authority of this site vouches for the endorser."),
-        SignerState::Untrusted => ("untrusted", "bad", "No certificate authority of this site vouches for the endorser."),
-        SignerState::Expired => ("expired", "warn", "The endorser's certificate is no longer valid."),
+        SignerState::Trusted => {
+            ("trusted", "good", "A certificate authority of this site vouches for the endorser.")
+        }
+        SignerState::Untrusted => {
+            ("untrusted", "bad", "No certificate authority of this site vouches for the endorser.")
+        }
+        SignerState::Expired => {
+            ("expired", "warn", "The endorser's certificate is no longer valid.")
+        }
         SignerState::Revoked => ("revoked", "bad", "The endorser's certificate was revoked."),
-        SignerState::Unknown => ("unknown", "warn", "This site has nothing to compare the endorser with."),
+        SignerState::Unknown => {
+            ("unknown", "warn", "This site has nothing to compare the endorser with.")
+        }
     };
     let signer = TrustLine {
         what: "Signer",
@@ -116,9 +137,13 @@ fn trust(detail: &ApplianceDetail) -> Vec<TrustLine> {
         sentence: explain(a.signer == SignerState::Trusted, sentence),
     };
     let (policy, class, sentence) = match a.policy {
-        PolicyState::Allowed => ("allowed", "good", "A rule of this site allows the endorser at this place."),
+        PolicyState::Allowed => {
+            ("allowed", "good", "A rule of this site allows the endorser at this place.")
+        }
         PolicyState::Refused => ("refused", "bad", "The rules of this site do not allow this."),
-        PolicyState::Unchecked => ("unchecked", "warn", "This site has no rules about who may endorse what."),
+        PolicyState::Unchecked => {
+            ("unchecked", "warn", "This site has no rules about who may endorse what.")
+        }
     };
     let policy = TrustLine {
         what: "Rules",
@@ -136,8 +161,19 @@ fn facts(detail: &ApplianceDetail) -> Vec<Fact> {
         fact("Architecture", a.arch.clone()),
         fact("Type", a.kind.clone()),
         fact("Version", a.version.clone()),
-        fact("Disk", format!("{}, {} ({} bytes)", a.format.as_deref().unwrap_or("raw"), ByteCount(a.bytes), a.bytes)),
-        fact("Compressed", format!("{} ({} bytes)", ByteCount(a.compressed_bytes), a.compressed_bytes)),
+        fact(
+            "Disk",
+            format!(
+                "{}, {} ({} bytes)",
+                a.format.as_deref().unwrap_or("raw"),
+                ByteCount(a.bytes),
+                a.bytes
+            ),
+        ),
+        fact(
+            "Compressed",
+            format!("{} ({} bytes)", ByteCount(a.compressed_bytes), a.compressed_bytes),
+        ),
         fact("Published", a.published.to_string()),
     ];
     facts.extend(detail.user.clone().map(|user| fact("Made by", user)));
@@ -155,8 +191,16 @@ fn facts(detail: &ApplianceDetail) -> Vec<Fact> {
         fact("Needs", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }));
     facts.extend(a.identifier.clone().map(|id| code("Identifier", id)));
-    facts.extend(detail.checksums.iter().map(|c| code("Image", format!("{} {}", c.algorithm, c.value))));
-    facts.extend(detail.compressed.checksums.iter().map(|c| code("File", format!("{} {}", c.algorithm, c.value))));
+    facts.extend(
+        detail.checksums.iter().map(|c| code("Image", format!("{} {}", c.algorithm, c.value))),
+    );
+    facts.extend(
+        detail
+            .compressed
+            .checksums
+            .iter()
+            .map(|c| code("File", format!("{} {}", c.algorithm, c.value))),
+    );
     facts.extend(detail.comments.iter().map(|c| fact("Comment", c.clone())));
     facts
 }
@@ -174,7 +218,10 @@ fn commands(frame: &Frame, detail: &ApplianceDetail) -> Commands {
     let url = &frame.base_url;
     let file = a.links.image.rsplit('/').next().unwrap_or_default();
     Commands {
-        stratus: format!("stratus-download-image {} --repository {url} --trust trusted.pem -o {}.img", a.name, a.name),
+        stratus: format!(
+            "stratus-download-image {} --repository {url} --trust trusted.pem -o {}.img",
+            a.name, a.name
+        ),
         curl: format!(
             "curl -fO {url}{} && curl -fO {url}{}.sha256\nsha256sum -c {file}.sha256",
             a.links.image, a.links.image

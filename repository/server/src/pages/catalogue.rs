@@ -76,7 +76,8 @@ pub(crate) fn catalogue(frame: &Frame, shown: &Catalogue<'_>) -> Result<Response
     context.insert("searched", &(*query != SearchQuery::default()));
     let first = SearchQuery { after: None, ..query.clone() };
     context.insert("first_page", &query.after.as_ref().map(|_| address(&first, None)));
-    context.insert("next_page", &shown.page.next.as_deref().map(|next| address(&first, Some(next))));
+    context
+        .insert("next_page", &shown.page.next.as_deref().map(|next| address(&first, Some(next))));
     render("catalogue.html", &context)
 }
 
@@ -121,7 +122,8 @@ mod tests {
 
     #[test]
     fn an_empty_catalogue_says_what_to_do_next() {
-        let frame = Frame { site: "S".into(), login: None, here: "catalogue", base_url: String::new() };
+        let frame =
+            Frame { site: "S".into(), login: None, here: "catalogue", base_url: String::new() };
         let page = Page { total: 0, appliances: Vec::new(), next: None };
         let shown = Catalogue { query: &SearchQuery::default(), page: &page, fault: None };
         assert!(catalogue(&frame, &shown).is_ok());

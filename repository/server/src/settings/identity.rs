@@ -17,7 +17,11 @@ pub(super) fn read(section: &Section<'_>) -> (Settings, Problems) {
     });
     if password_file.is_some() && ldap.is_some() {
         let cure = "take one of the two out".to_owned();
-        section.complain("password_file", "people are known by a password file or by LDAP, not by both", Some(cure));
+        section.complain(
+            "password_file",
+            "people are known by a password file or by LDAP, not by both",
+            Some(cure),
+        );
     }
     let mut people = std::collections::BTreeMap::new();
     for (login, table) in section.named_tables("people") {
