@@ -238,7 +238,7 @@ fn read_key_info(node: Node<'_, '_>) -> Result<(Vec<Vec<u8>>, KeyValue), Signatu
             for entry in child.children().filter(Node::is_element) {
                 match entry.tag_name().name() {
                     "X509Certificate" if is_ds(entry, "X509Certificate") => {
-                        certificates.push(base64(entry)?)
+                        certificates.push(base64(entry)?);
                     }
                     // Names of the certificate again; nobody decides by them.
                     "X509SubjectName" | "X509IssuerSerial" | "X509SKI" => {}

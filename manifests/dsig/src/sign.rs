@@ -73,17 +73,21 @@ fn canonical_signed_info(signed_info: &str) -> Result<String, SignError> {
 }
 
 fn signature(signed_info: &str, value: &[u8], certificates: &[Vec<u8>]) -> String {
-    let certificates: String = certificates
-        .iter()
-        .map(|der| format!("\n        <ds:X509Certificate>\n{}</ds:X509Certificate>", wrapped(der)))
-        .collect();
+    let mut chain = String::new();
+    for der in certificates {
+        chain += "
+        <ds:X509Certificate>
+";
+        chain += &wrapped(der);
+        chain += "</ds:X509Certificate>";
+    }
     format!(
         r#"<ds:Signature xmlns:ds="{}">
     {signed_info}
     <ds:SignatureValue>
 {}</ds:SignatureValue>
     <ds:KeyInfo>
-      <ds:X509Data>{certificates}
+      <ds:X509Data>{chain}
       </ds:X509Data>
     </ds:KeyInfo>
   </ds:Signature>"#,
