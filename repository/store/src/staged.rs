@@ -45,8 +45,16 @@ pub(crate) struct Open {
 struct Writer {
     spool: Box<dyn Spool>,
     look: Look,
-    limits: Limits,
+    limits: UploadLimits,
     taken: u64,
+}
+
+/// How much an upload may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UploadLimits {
+    pub(crate) limits: Limits,
+    /// Whether the limit of the content is what the manifest says, and not a setting.
+    pub(crate) declared: bool,
 }
 
 /// An open upload that takes bytes.
@@ -159,7 +167,8 @@ impl Open {
             let limits = store.limits_of(&self.state).await?;
             let spool = store.backend().spool(&self.state).await?;
             let taken = self.state.offset();
-            let mut look = Look::start(taken, spool.file(), limits).map_err(StoreError::image)?;
+            let mut look =
+                Look::start(taken, spool.file(), limits.limits).map_err(StoreError::image)?;
             look.grown(taken).await.map_err(StoreError::image)?;
             self.writer = Some(Writer { spool, look, limits, taken });
         }
@@ -220,11 +229,11 @@ impl Open {
         let state = &self.state;
         let facts = if matches!(look, Look::Later) {
             spool.complete().await?;
-            look.finish(store.backend().staged_image(state), limits).await
+            look.finish(store.backend().staged_image(state), limits.limits).await
         } else {
             let none = async { Err(StoreError::NoUpload) };
             let (complete, facts) =
-                futures_util::join!(spool.complete(), look.finish(none, limits));
+                futures_util::join!(spool.complete(), look.finish(none, limits.limits));
             complete.and(facts)
         };
         let facts = facts.map_err(|error| match error {
@@ -240,9 +249,9 @@ impl Open {
 }
 
 /// Too much content where a manifest said how much there is: the two do not belong together.
-fn refused(error: ImageError, limits: Limits) -> StoreError {
+fn refused(error: ImageError, limits: UploadLimits) -> StoreError {
     match error {
-        ImageError::TooLarge { form: form @ Form::Content, limit } if limit == limits.content => {
+        ImageError::TooLarge { form: form @ Form::Content, limit } if limits.declared => {
             StoreError::Mismatch(Mismatches(vec![Mismatch::Larger { form, expected: limit }]))
         }
         other => StoreError::image(other),
@@ -363,10 +372,10 @@ impl Staged {
     fn rest(&self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (store, slot, generation) =
-            (self.store.clone(), Arc::downgrade(&self.slot), self.generation);
+            (self.store.downgrade(), Arc::downgrade(&self.slot), self.generation);
         runtime.spawn(async move {
             tokio::time::sleep(IDLE).await;
-            let Some(slot) = slot.upgrade() else { return };
+            let (Some(store), Some(slot)) = (store.upgrade(), slot.upgrade()) else { return };
             let mut slot = slot.lock_owned().await;
             if slot.generation == generation
                 && let Some(open) = &mut slot.open

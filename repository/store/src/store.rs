@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use std::fmt;
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use stratus_model::{AppliancePath, FileKind, TreePath};
 use stratus_repository_api::search::SearchQuery;
 use tokio::sync::Semaphore;
@@ -46,6 +46,15 @@ struct Inner {
     staged_bytes: AtomicU64,
     /// Held for as long as the store lives.
     _lock: File,
+}
+
+/// A store that may have been closed.
+pub(crate) struct WeakStore(Weak<Inner>);
+
+impl WeakStore {
+    pub(crate) fn upgrade(&self) -> Option<Store> {
+        self.0.upgrade().map(Store)
+    }
 }
 
 impl fmt::Debug for Store {
@@ -87,6 +96,11 @@ impl Store {
         store.backend().recover().await?;
         store.start().await?;
         Ok(store)
+    }
+
+    /// For tasks that must not keep the store open.
+    pub(crate) fn downgrade(&self) -> WeakStore {
+        WeakStore(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

@@ -127,17 +127,27 @@ impl Tree {
         Ok(())
     }
 
-    fn uploads(&self) -> Result<Vec<UploadState>, StoreError> {
+    fn ids(&self) -> Result<Vec<UploadId>, StoreError> {
         let entries = fs::read_dir(&self.staging).map_err(StoreError::io("list", &self.staging))?;
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(StoreError::io("list", &self.staging))?;
-            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
+            found.extend(entry.file_name().to_str().and_then(|name| name.parse().ok()));
+        }
+        Ok(found)
+    }
+
+    fn uploads(&self) -> Result<Vec<UploadState>, StoreError> {
+        // A folder without a state is being made just now.
+        self.ids()?.iter().filter_map(|id| self.load(id).transpose()).collect()
+    }
+
+    /// At the start, when nobody else is at work: what cannot be gone on with is taken away.
+    fn drop_broken_uploads(&self) -> Result<(), StoreError> {
+        for id in self.ids()? {
             match self.load(&id) {
-                Ok(Some(state)) => found.push(state),
-                // A folder without a state: the server died while making it.
+                Ok(Some(_)) => {}
+                // The server died while making it.
                 Ok(None) => self.remove(&id)?,
                 Err(error @ StoreError::Format { .. }) => {
                     tracing::warn!(upload = %id, %error, "an upload cannot be read; taken away");
@@ -146,7 +156,7 @@ impl Tree {
                 Err(error) => return Err(error),
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Gone at once for everybody, then bit by bit.
@@ -321,7 +331,11 @@ impl Backend for Tree {
 
     async fn recover(&self) -> Result<(), StoreError> {
         let tree = self.clone();
-        blocking(move || tree.tidy()).await
+        blocking(move || {
+            tree.drop_broken_uploads()?;
+            tree.tidy()
+        })
+        .await
     }
 
     async fn stale(&self, before: Timestamp) -> Result<Vec<String>, StoreError> {

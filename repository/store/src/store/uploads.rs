@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::compare;
-use crate::staged::{Open, Slot, Staged};
+use crate::staged::{Open, Slot, Staged, UploadLimits};
 use crate::upload::UploadState;
 use crate::{Repeat, StoreError, Upload, UploadId};
 use jiff::Timestamp;
@@ -238,17 +238,20 @@ impl Store {
     }
 
     /// How much an upload may be: what its manifest says, where that came first.
-    pub(crate) async fn limits_of(&self, state: &UploadState) -> Result<Limits, StoreError> {
+    pub(crate) async fn limits_of(&self, state: &UploadState) -> Result<UploadLimits, StoreError> {
         let settings = &self.settings().limits;
         let mut limits = Limits { compressed: settings.image, content: settings.content };
+        let mut declared = false;
         if state.manifest.is_some()
             && let Some(pair) = self.staged_pair(state).await?
             // Without a compressed form, a historical manifest's size may be the gzip file's.
             && pair.expected.compressed.is_some()
+            && pair.expected.bytes <= limits.content
         {
-            limits.content = pair.expected.bytes.min(limits.content);
+            limits.content = pair.expected.bytes;
+            declared = true;
         }
-        Ok(limits)
+        Ok(UploadLimits { limits, declared })
     }
 
     /// After a failure: bytes that are refused go, others stay to be gone on with.

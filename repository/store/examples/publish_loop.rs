@@ -1,0 +1,56 @@
+//! Publishes small appliances, one after the other, until somebody kills it.
+//!
+//! `publish_loop <data folder> <first number>`. Each line on standard output was acknowledged by the
+//! store, but for those that begin with `deleting`, which come before. The tests of this crate kill
+//! it at every fault point and at random moments; it also serves to look at a full disk.
+#![expect(clippy::unwrap_used, reason = "an example that ends when something fails")]
+#![expect(clippy::print_stdout, reason = "the lines are what it is for")]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use bytes::Bytes;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use stratus_store::{Limits, Place, Settings, Store};
+use support::{Papers, Sample};
+
+fn say(line: &str) {
+    println!("{line}");
+    std::io::stdout().flush().unwrap();
+}
+
+async fn one(store: &Store, number: u64) {
+    let sample = Sample::new(&format!("loop{number}"), number, 2000);
+    if number % 2 == 0 {
+        sample.describe(store, "ann").await.unwrap();
+        sample.send(store, "ann").await.unwrap();
+    } else {
+        sample.send(store, "ann").await.unwrap();
+        sample.describe(store, "ann").await.unwrap();
+    }
+    say(&format!("published {number}"));
+    if number % 3 == 0 {
+        store.put_deprecation(&sample.path, Bytes::from_static(b"old")).await.unwrap();
+        say(&format!("deprecated {number}"));
+    }
+    if number % 4 == 0 {
+        say(&format!("deleting {number}"));
+        store.delete(&sample.path).await.unwrap();
+        say(&format!("deleted {number}"));
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let data = PathBuf::from(arguments.next().expect("a data folder"));
+    let first: u64 = arguments.next().expect("a number").parse().unwrap();
+    let settings = Settings { data, place: Place::Tree, limits: Limits::default() };
+    let store = Store::open(settings, Arc::new(Papers)).await.unwrap();
+    say("open");
+    for number in first.. {
+        one(&store, number).await;
+    }
+}
