@@ -69,7 +69,9 @@ impl TrustStore {
             other => other.map_err(TrustError::Certificate)?,
         };
         let mut store = Self { revocation: RevocationLists::from_pem(pem), ..Self::default() };
-        certificates.into_iter().for_each(|c| store.add(c));
+        for certificate in certificates {
+            store.add(certificate);
+        }
         Ok(store)
     }
 
@@ -337,7 +339,7 @@ impl TrustStore {
                     return Err((SignerState::Untrusted, reason));
                 }
                 Revoked::Unknown(reason) => {
-                    notes.extend(self.revocation.speaks_of(pair[1]).then_some(reason))
+                    notes.extend(self.revocation.speaks_of(pair[1]).then_some(reason));
                 }
             }
         }
