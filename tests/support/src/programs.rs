@@ -20,6 +20,7 @@ impl Output {
     /// # Panics
     /// With everything it said, if it did not.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "called for its assertion")]
     pub fn good(self) -> Self {
         assert_eq!(self.code, 0, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
