@@ -126,8 +126,8 @@ pub(crate) struct Multipart {
     pub(crate) parts: Vec<PartDone>,
     /// Bytes after the last part, kept as an object of their own.
     pub(crate) tail: u64,
-    /// Number of that object, so that an older tail is never taken for it.
-    pub(crate) tail_number: u64,
+    /// Name of that object, a new one each time: another server may be writing its own.
+    pub(crate) tail_name: String,
 }
 
 /// A part that the bucket has.

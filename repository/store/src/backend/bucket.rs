@@ -6,7 +6,7 @@
 //! <prefix>/blobs/<attempt>.img.gz            images, each attempt of an upload under its own name
 //! <prefix>/staging/<upload id>/state.json    who, where, how far; changed only by If-Match
 //!                             /manifest.xml
-//!                             /tail-<n>      bytes that do not fill a part yet
+//!                             /tail-<any>    bytes that do not fill a part yet
 //! ```
 //!
 //! An image becomes an object by a multipart upload under a name that nobody else uses. Publishing

@@ -15,6 +15,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// Size of a part: services take 5 MiB and more, and at most 10,000 parts.
 const PART: u64 = 8 << 20;
@@ -32,6 +33,8 @@ pub(super) struct BucketSpool {
     sending: Option<JoinHandle<object_store::Result<PartDone>>>,
     /// Parts that the upload's state has.
     noted: usize,
+    /// The tail that the state had before the present one.
+    replaced: Option<String>,
     /// Nothing came since the last settling.
     settled: bool,
 }
@@ -59,19 +62,20 @@ impl BucketSpool {
             part_bytes,
             buffer: BytesMut::new(),
             sending: None,
+            replaced: None,
             settled: true,
         };
         spool.read_tail().await?;
         Ok(spool)
     }
 
-    fn tail(&self, number: u64) -> Path {
-        self.folder.clone().join(format!("tail-{number}"))
+    fn tail(&self, name: &str) -> Path {
+        self.folder.clone().join(name)
     }
 
     async fn read_tail(&mut self) -> Result<(), StoreError> {
         let Some(multipart) = self.multipart.as_ref().filter(|m| m.tail > 0) else { return Ok(()) };
-        let key = self.tail(multipart.tail_number);
+        let key = self.tail(&multipart.tail_name);
         let read = async { self.store.get(&key).await?.bytes().await };
         let bytes = read.await.map_err(StoreError::bucket("read", &key))?;
         if bytes.len() as u64 != multipart.tail {
@@ -90,7 +94,7 @@ impl BucketSpool {
                 part_bytes: self.part_bytes,
                 parts: Vec::new(),
                 tail: 0,
-                tail_number: 0,
+                tail_name: String::new(),
             });
         }
         self.multipart.as_mut().ok_or(StoreError::NoUpload)
@@ -172,18 +176,19 @@ impl Spool for BucketSpool {
         }
         self.sent().await?;
         let tail = self.buffer.clone().freeze();
-        let multipart = self.multipart().await?;
-        multipart.tail = tail.len() as u64;
-        multipart.tail_number += 1;
-        let multipart = multipart.clone();
+        let name = format!("tail-{}", Uuid::new_v4());
         if !tail.is_empty() {
-            let key = self.tail(multipart.tail_number);
-            let put = self.store.put(&key, PutPayload::from_bytes(tail)).await;
+            let key = self.tail(&name);
+            let put = self.store.put(&key, PutPayload::from_bytes(tail.clone())).await;
             put.map_err(StoreError::bucket("write", &key))?;
         }
-        // The one before is in the state until that is written again; older ones are of no use.
-        if let Some(number) = multipart.tail_number.checked_sub(2) {
-            let _ = self.store.delete(&self.tail(number)).await;
+        let multipart = self.multipart().await?;
+        multipart.tail = tail.len() as u64;
+        let before = std::mem::replace(&mut multipart.tail_name, name);
+        let multipart = multipart.clone();
+        // The one before is in the state until that is written again; the one before that is not.
+        if let Some(older) = self.replaced.replace(before).filter(|name| !name.is_empty()) {
+            let _ = self.store.delete(&self.tail(&older)).await;
         }
         self.settled = true;
         Ok(Some(Self::saved(&multipart)))
