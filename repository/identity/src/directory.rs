@@ -128,7 +128,11 @@ impl Directory {
     }
 
     /// Asks the servers one after the other until one answers.
-    async fn each_server(&self, filter: &str, password: Option<&SecretString>) -> Result<Person, Refusal> {
+    async fn each_server(
+        &self,
+        filter: &str,
+        password: Option<&SecretString>,
+    ) -> Result<Person, Refusal> {
         let count = self.settings.urls.len();
         let first = self.good.load(Ordering::Relaxed);
         let mut said = Vec::new();

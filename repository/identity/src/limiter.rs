@@ -90,7 +90,7 @@ fn network(address: IpAddr) -> IpAddr {
             Some(v4) => IpAddr::V4(v4),
             None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         },
-        v4 => v4,
+        IpAddr::V4(_) => address,
     }
 }
 

@@ -70,7 +70,7 @@ impl PasswordFile {
                 match read(&self.path) {
                     Ok(hashes) => state.hashes = hashes,
                     Err(error) => {
-                        tracing::error!(%error, "the password file is not used as it is now")
+                        tracing::error!(%error, "the password file is not used as it is now");
                     }
                 }
             }

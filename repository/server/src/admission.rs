@@ -51,7 +51,7 @@ pub(crate) fn manifest(
     let validation = validate_with(bytes, &checks);
     readable(
         validation.fault.as_deref(),
-        validation.problems.iter().map(|p| p.sentence()).collect(),
+        validation.problems.iter().map(stratus_manifest::Problem::sentence).collect(),
     )?;
     signed(&validation.verdict)?;
     let endorser = validation.endorser.clone();
@@ -74,7 +74,7 @@ pub(crate) fn deprecation(
     let validation = deprecation::validate(bytes, site.trust, Some(site.policy), site.now);
     readable(
         validation.fault.as_deref(),
-        validation.problems.iter().map(|p| p.sentence()).collect(),
+        validation.problems.iter().map(stratus_manifest::Problem::sentence).collect(),
     )?;
     signed(&validation.verdict)?;
     if !validation.accepted() {

@@ -10,7 +10,10 @@ use stratus_repository_api::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
 /// A failed request.
 #[derive(Debug)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     problem: Problem,
     cause: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -21,16 +24,20 @@ pub(crate) struct ApiError {
 pub(crate) struct Cause(pub(crate) String);
 
 impl ApiError {
+    fn of(problem: Problem) -> Self {
+        Self(Box::new(Parts { problem, cause: None, headers: Vec::new() }))
+    }
+
     /// A failure whose whole story may be told.
     pub(crate) fn public(kind: ProblemKind, detail: impl std::fmt::Display) -> Self {
-        Self { problem: Problem::new(kind).detail(detail), cause: None, headers: Vec::new() }
+        Self::of(Problem::new(kind).detail(detail))
     }
 
     /// A failure with a list of sentences.
     pub(crate) fn with_reasons(kind: ProblemKind, detail: &str, reasons: Vec<String>) -> Self {
         let mut problem = Problem::new(kind).detail(detail);
         problem.reasons = reasons;
-        Self { problem, cause: None, headers: Vec::new() }
+        Self::of(problem)
     }
 
     /// A failure that only the log may explain.
@@ -48,13 +55,13 @@ impl ApiError {
 
     /// Adds what only the log sees.
     pub(crate) fn because(mut self, cause: impl std::fmt::Display) -> Self {
-        self.cause = Some(cause.to_string());
+        self.0.cause = Some(cause.to_string());
         self
     }
 
     /// Adds a header to the answer.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
@@ -62,41 +69,41 @@ impl ApiError {
     pub(crate) fn retry_after(mut self, after: Duration) -> Self {
         // Whole seconds, rounded up: the header has no fractions.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        self.problem.retry_after = Some(seconds);
+        self.0.problem.retry_after = Some(seconds);
         self.header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// Says where an upload goes on.
     pub(crate) fn offset(mut self, offset: u64) -> Self {
-        self.problem.offset = Some(offset);
+        self.0.problem.offset = Some(offset);
         self.header(HeaderName::from_static("upload-offset"), HeaderValue::from(offset))
     }
 
     #[cfg(test)]
     pub(crate) fn kind(&self) -> ProblemKind {
-        self.problem.kind
+        self.0.problem.kind
     }
 
     /// The sentences a person should read.
     pub(crate) fn sentence(&self) -> String {
-        self.problem.detail.clone().unwrap_or_else(|| self.problem.title.clone())
+        self.0.problem.detail.clone().unwrap_or_else(|| self.0.problem.title.clone())
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self.problem).unwrap_or_default();
+        let status = StatusCode::from_u16(self.0.problem.status)
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.0.problem).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        for (name, value) in self.headers {
+        for (name, value) in self.0.headers {
             response.headers_mut().insert(name, value);
         }
-        if let Some(cause) = self.cause {
+        if let Some(cause) = self.0.cause {
             response.extensions_mut().insert(Cause(cause));
         }
-        response.extensions_mut().insert(self.problem);
+        response.extensions_mut().insert(self.0.problem);
         response
     }
 }

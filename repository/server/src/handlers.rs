@@ -38,7 +38,7 @@ async fn document(body: Body) -> Result<Bytes, ApiError> {
     let limit = stratus_manifest::SIZE_LIMIT;
     to_bytes(body, limit).await.map_err(|error| {
         let too_large = std::error::Error::source(&error)
-            .is_some_and(|e| e.is::<http_body_util::LengthLimitError>());
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if too_large {
             ApiError::public(
                 ProblemKind::TooLarge,

@@ -54,7 +54,7 @@ async fn dispatch(State(app): State<App>, request: Request) -> Response {
     match route {
         Route::Health if reads => health::health(),
         Route::Ready if reads => health::ready(&app).await,
-        Route::Metrics if reads => health::metrics(&app).await,
+        Route::Metrics if reads => health::metrics(&app),
         Route::OpenApi if reads => api::openapi(),
         Route::Search if reads => api::search(app, request).await.into_response(),
         Route::Appliance(key) if reads => api::appliance(app, key, request).await.into_response(),
@@ -112,7 +112,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         app.metrics.problem(problem.kind.name());
-        response = with_problem(&app, response, problem, &headers, page, &path, &id).await;
+        response = with_problem(&app, response, problem, &headers, page, &path, &id);
     }
     let labels = RequestLabels {
         route: route_label(&path),
@@ -135,7 +135,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
 }
 
 /// Completes a problem with its place and number, as JSON or as a page.
-async fn with_problem(
+fn with_problem(
     app: &App,
     response: Response,
     mut problem: Problem,

@@ -83,7 +83,7 @@ async fn identify(
     }
     let Some(der) = peer.and_then(|p| p.client_certificate.as_ref()) else { return Ok(None) };
     let Ok(certificate) = Certificate::from_der(der) else { return Ok(None) };
-    match app.identities.by_certificate(&certificate.subject(), now).await {
+    match app.identities.by_certificate(certificate.subject(), now).await {
         Ok(person) => Ok(Some(person)),
         // A certificate that nobody is bound to is an anonymous visitor.
         Err(Refusal::Wrong) => Ok(None),

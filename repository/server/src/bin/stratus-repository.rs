@@ -117,7 +117,9 @@ fn with_settings(settings: Settings, task: Task) -> Result<Exit> {
         Task::Scrub => block_on(scrub_all(settings)),
         Task::Reindex => block_on(async move {
             let (count, unreadable) = reindex(&settings).await?;
-            unreadable.iter().for_each(|line| note(line));
+            for line in &unreadable {
+                note(line);
+            }
             print_line(&format!("{count} appliances"))?;
             Ok(if unreadable.is_empty() { Exit::Done } else { Exit::Failed })
         }),

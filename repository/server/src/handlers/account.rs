@@ -25,7 +25,8 @@ pub(crate) struct Next {
 /// The login form.
 #[derive(Deserialize)]
 pub(crate) struct Login {
-    login: String,
+    #[serde(rename = "login")]
+    name: String,
     password: String,
     #[serde(default)]
     next: String,
@@ -66,7 +67,7 @@ pub(crate) async fn login(
     let now = Timestamp::now();
     let next = local(&form.next);
     let password = SecretString::from(form.password);
-    let person = match app.identities.by_password(&form.login, &password, caller.from, now).await {
+    let person = match app.identities.by_password(&form.name, &password, caller.from, now).await {
         Ok(person) => person,
         Err(refusal) => {
             let error = refused(refusal);

@@ -107,12 +107,12 @@ async fn read(
         FileKind::Image => image(&app, &record, &parts.headers).await,
         FileKind::Manifest => {
             let bytes = app.store.manifest_bytes(&record).await.map_err(publish::store_error)?;
-            Ok(document(&record, kind, &record.manifest.sha256, bytes.into(), &parts.headers))
+            Ok(document(&record, kind, &record.manifest.sha256, bytes, &parts.headers))
         }
         FileKind::Deprecation => {
             let facts = record.deprecation.as_ref().ok_or_else(|| nothing(&path.file(kind)))?;
             let bytes = app.store.deprecation_bytes(&record).await.map_err(publish::store_error)?;
-            Ok(document(&record, kind, &facts.sha256, bytes.into(), &parts.headers))
+            Ok(document(&record, kind, &facts.sha256, bytes, &parts.headers))
         }
         FileKind::Sha256Sums => sums(&app, &record, Algorithm::Sha256).await,
         FileKind::Sha512Sums => sums(&app, &record, Algorithm::Sha512).await,

@@ -22,7 +22,7 @@ pub(crate) async fn ready(app: &App) -> Response {
 }
 
 /// `/metrics`.
-pub(crate) async fn metrics(app: &App) -> Response {
+pub(crate) fn metrics(app: &App) -> Response {
     let staged = app.store.staged_bytes();
     match app.metrics.render(app.store.len(), staged) {
         Ok(text) => {

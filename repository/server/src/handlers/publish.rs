@@ -321,7 +321,9 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 pub(crate) fn store_error(error: StoreError) -> ApiError {
     let causes = causes(&error);
     match &error {
-        StoreError::Conflict { .. } => ApiError::public(ProblemKind::Conflict, &error),
+        StoreError::Conflict { .. } | StoreError::Superseded => {
+            ApiError::public(ProblemKind::Conflict, &error)
+        }
         StoreError::NoUpload => ApiError::public(ProblemKind::UploadExpired, &error),
         StoreError::NotPublished { .. } => ApiError::public(ProblemKind::NotFound, &error),
         StoreError::Offset { offset }
@@ -329,7 +331,6 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         | StoreError::Incomplete { offset, .. } => {
             ApiError::public(ProblemKind::ResumeAt, &error).offset(*offset)
         }
-        StoreError::Superseded => ApiError::public(ProblemKind::Conflict, &error),
         StoreError::NoSpace { .. } => {
             let detail = "The disk of the repository is full. What was sent is kept; go on when there is room.";
             ApiError::public(ProblemKind::NoSpace, detail).because(causes)
@@ -337,7 +338,7 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         StoreError::StagingFull { .. } => ApiError::public(ProblemKind::NoSpace, &error),
         StoreError::TooLarge { .. } => ApiError::public(ProblemKind::TooLarge, &error),
         StoreError::TooManyUploads { .. } => ApiError::public(ProblemKind::TooManyAttempts, &error)
-            .retry_after(Duration::from_secs(60)),
+            .retry_after(Duration::from_mins(1)),
         StoreError::Image(source) => {
             let too_large = matches!(source, stratus_image::ImageError::TooLarge { .. });
             let kind = if too_large { ProblemKind::TooLarge } else { ProblemKind::NotAnImage };

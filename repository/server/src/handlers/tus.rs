@@ -48,12 +48,15 @@ pub(crate) async fn upload(app: App, id: &Token, request: Request) -> Result<Res
         }
         Method::PATCH => {
             may_publish(&caller, &upload.path)?;
-            let outcome = append(&app, &upload, &parts.headers, body).await?;
-            let Some((offset, outcome)) = outcome.finished() else { return outcome.response() };
-            // The protocol knows one answer to a good PATCH; what became of the image is told by the
-            // manifest's PUT, or is on record.
-            conclude(&app, &caller, &person, &upload.path, outcome).await?;
-            Ok(no_content(offset, None))
+            match append(&app, &upload, &parts.headers, body).await? {
+                Appended::More(upload) => Ok(no_content(upload.offset, Some(&upload))),
+                Appended::Finished(offset, outcome) => {
+                    // The protocol knows one answer to a good PATCH; what became of the image is
+                    // told by the manifest's PUT, or is on record.
+                    conclude(&app, &caller, &person, &upload.path, outcome).await?;
+                    Ok(no_content(offset, None))
+                }
+            }
         }
         Method::DELETE => {
             app.store.cancel(&upload.id).await.map_err(store_error)?;
@@ -106,22 +109,6 @@ async fn create(app: App, request: Request) -> Result<Response, ApiError> {
 enum Appended {
     More(Upload),
     Finished(u64, stratus_store::Outcome),
-}
-
-impl Appended {
-    fn finished(&self) -> Option<(u64, stratus_store::Outcome)> {
-        match self {
-            Self::Finished(offset, outcome) => Some((*offset, outcome.clone())),
-            Self::More(_) => None,
-        }
-    }
-
-    fn response(self) -> Result<Response, ApiError> {
-        match self {
-            Self::More(upload) => Ok(no_content(upload.offset, Some(&upload))),
-            Self::Finished(offset, _) => Ok(no_content(offset, None)),
-        }
-    }
 }
 
 async fn append(
