@@ -12,11 +12,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Accepts connections until the server drains.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    tls: Option<Arc<TlsFiles>>,
-    shared: Arc<Shared>,
-) {
+pub(crate) async fn accept(listener: TcpListener, tls: Option<Arc<TlsFiles>>, shared: Arc<Shared>) {
     let mut draining = shared.draining.watch();
     let mut backoff = Backoff::default();
     loop {

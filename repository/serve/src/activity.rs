@@ -61,14 +61,12 @@ pub(crate) fn deadline(
     crowded: bool,
     limits: &Limits,
 ) -> Option<(Instant, Verdict)> {
-    let idle =
-        if crowded { limits.idle_timeout.min(CROWDED_IDLE) } else { limits.idle_timeout };
+    let idle = if crowded { limits.idle_timeout.min(CROWDED_IDLE) } else { limits.idle_timeout };
     match (phase, version, winding_since) {
-        (Phase::Busy, _, _) => None,
+        (Phase::Busy, _, _) | (Phase::Idle { .. }, Version::Http1, Some(_)) => None,
         (Phase::Head { since } | Phase::New { since }, Version::Http1, _) => {
             Some((since + limits.header_timeout, Verdict::Cut))
         }
-        (Phase::Idle { .. }, Version::Http1, Some(_)) => None,
         (
             Phase::Idle { since } | Phase::New { since } | Phase::Head { since },
             Version::Http2,

@@ -15,7 +15,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A body that makes no progress for this long because of the client (an upload that sends
     /// nothing, a download that takes nothing) ends: HTTP/1 closes the connection, HTTP/2 resets
-    /// the stream. Over HTTP/2 a download must take 64 KiB in this time to count as moving.
+    /// the stream. Over HTTP/2 a download must take one piece of its body (of a file: 64 KiB) in
+    /// this time to count as moving.
     pub body_idle_timeout: Duration,
     /// From the accepted connection to the end of its TLS handshake.
     pub handshake_timeout: Duration,
@@ -32,6 +33,8 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// HTTP/2 streams at one time on one connection.
     pub max_streams: u32,
+    /// How often the certificate files are looked at for changes.
+    pub tls_refresh: Duration,
 }
 
 impl Default for Limits {
@@ -39,13 +42,14 @@ impl Default for Limits {
         Limits {
             header_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
-            body_idle_timeout: Duration::from_secs(60),
+            body_idle_timeout: Duration::from_mins(1),
             handshake_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             linger_timeout: Duration::from_secs(5),
             max_connections: 4096,
             max_header_bytes: 32 << 10,
             max_streams: 100,
+            tls_refresh: Duration::from_secs(3),
         }
     }
 }

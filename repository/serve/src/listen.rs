@@ -63,7 +63,9 @@ pub enum BindError {
         expected: &'static str,
     },
     /// A descriptor that was passed is not a listening TCP socket.
-    #[error("the inherited descriptor {fd} ({name}) is not a listening TCP socket; the socket unit needs ListenStream= with a port")]
+    #[error(
+        "the inherited descriptor {fd} ({name}) is not a listening TCP socket; the socket unit needs ListenStream= with a port"
+    )]
     Inherited {
         /// The descriptor's number.
         fd: RawFd,
@@ -106,8 +108,11 @@ impl Bound {
         (FIRST_INHERITED..)
             .zip(names)
             .map(|(fd, name)| {
-                let (listener, address) = adopt(fd)
-                    .map_err(|source| BindError::Inherited { fd, name: name.clone(), source })?;
+                let (listener, address) = adopt(fd).map_err(|source| BindError::Inherited {
+                    fd,
+                    name: name.clone(),
+                    source,
+                })?;
                 Ok(Bound { listener, address, tls: tls(&name) })
             })
             .collect()

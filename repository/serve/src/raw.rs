@@ -1,9 +1,11 @@
-//! The only unsafe code of this crate: a file mapping, and a descriptor that systemd passed.
+//! The only unsafe code of this crate: a file mapping, a descriptor that systemd passed, and a
+//! question to a socket that no library asks for us.
 
 use std::{
+    ffi::c_int,
     fs::File,
     io,
-    os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use memmap2::{Mmap, MmapOptions};
@@ -37,4 +39,17 @@ pub(crate) fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is open (fcntl succeeded), it was passed to this process by the service manager
     // for exactly this use, and the caller takes each one once, so nobody else closes it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `SIOCOUTQ` of `<linux/sockios.h>`, the same number as `TIOCOUTQ` on x86, ARM and RISC-V.
+const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
+
+/// Bytes in a TCP socket that the peer has not acknowledged (`tcp(7)`, `SIOCOUTQ`).
+#[expect(unsafe_code, reason = "the kernel writes through a pointer that the request implies")]
+pub(crate) fn unacknowledged(socket: impl AsFd) -> Option<c_int> {
+    // SAFETY: for every kind of descriptor this request either fails or stores one `int`, which is
+    // what the getter has room for.
+    let request = unsafe { rustix::ioctl::Getter::<SIOCOUTQ, c_int>::new() };
+    // SAFETY: as above; the descriptor is open as long as it is borrowed.
+    unsafe { rustix::ioctl::ioctl(socket, request) }.ok()
 }

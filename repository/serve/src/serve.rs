@@ -28,9 +28,6 @@ use tokio_util::{
 
 use crate::{Bound, Limits, TlsFiles, accept};
 
-/// How often certificate files are looked at.
-const TLS_REFRESH: Duration = Duration::from_secs(3);
-
 /// The read buffer of an HTTP/1 connection grows to this while an upload comes in.
 const READ_BUFFER_BYTES: usize = 128 << 10;
 
@@ -80,19 +77,21 @@ pub async fn serve(
         let listener = TcpListener::from_std(listener)
             .map_err(|source| ServeError::Listener { address, source })?;
         if let Some(files) = &tls {
-            tasks.spawn(refresh(Arc::clone(files)));
+            tasks.spawn(refresh(Arc::clone(files), shared.limits.tls_refresh));
         }
         tasks.spawn(accept::accept(listener, tls, Arc::clone(&shared)));
     }
     shutdown.await;
+    let open = shared.connections.len();
     shared.draining.raise();
     tasks.shutdown().await; // closes the sockets
-    Ok(shared.drain().await)
+    let cut = shared.drain().await;
+    Ok(Drained { finished: open.saturating_sub(cut), cut })
 }
 
-async fn refresh(files: Arc<TlsFiles>) {
+async fn refresh(files: Arc<TlsFiles>, every: Duration) {
     loop {
-        sleep(TLS_REFRESH).await;
+        sleep(every).await;
         let task = Arc::clone(&files);
         let certificate = files.certificate().display();
         match tokio::task::spawn_blocking(move || task.refresh()).await {
@@ -168,16 +167,16 @@ impl Shared {
         self.crowded.load(Ordering::Relaxed)
     }
 
-    async fn drain(&self) -> Drained {
+    /// Waits for the connections, and says how many had to be cut.
+    async fn drain(&self) -> usize {
         self.connections.close();
-        let open = self.connections.len();
         let cut = match timeout(self.limits.drain_timeout, self.connections.wait()).await {
             Ok(()) => 0,
             Err(_) => self.connections.len(),
         };
         self.cut.raise();
         self.connections.wait().await;
-        Drained { finished: open - cut.min(open), cut }
+        cut
     }
 }
 

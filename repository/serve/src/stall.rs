@@ -2,6 +2,7 @@
 //! when its peer takes nothing for too long.
 
 use std::{
+    ffi::c_int,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll},
@@ -10,8 +11,11 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
+
+use crate::raw;
 
 /// Measures how long something has been standing still.
 ///
@@ -35,6 +39,11 @@ impl StallTimer {
         self.since = None;
     }
 
+    /// Whether it has been asked since the last movement.
+    fn is_waiting(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Nothing moves now. Ready when that has been so for the whole limit.
     pub(crate) fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let due = *self.since.get_or_insert_with(Instant::now) + self.limit;
@@ -50,28 +59,57 @@ impl StallTimer {
 }
 
 /// A stream whose writes fail with `TimedOut` when the peer takes no byte for the limit.
+///
+/// "Takes" is what the peer's TCP acknowledged. That a write can go on says less: the kernel wakes
+/// writers only when a third of the send buffer is free, which can be megabytes.
 pub(crate) struct StallStream<S> {
     stream: S,
     writing: StallTimer,
+    /// What the peer had not taken when the writing began to wait.
+    untaken: Option<c_int>,
+}
+
+/// A stream with a TCP socket at its bottom.
+pub(crate) trait Socket {
+    /// The socket.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
 }
 
 impl<S> StallStream<S> {
     pub(crate) fn new(stream: S, limit: Duration) -> StallStream<S> {
-        StallStream { stream, writing: StallTimer::new(limit) }
+        StallStream { stream, writing: StallTimer::new(limit), untaken: None }
     }
 
     pub(crate) fn into_inner(self) -> S {
         self.stream
     }
+}
 
+impl<S: Socket> StallStream<S> {
     fn watch<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if done.is_ready() {
             self.writing.moved();
             return done;
         }
-        self.writing.poll_stalled(cx).map(|()| {
-            Err(io::Error::new(io::ErrorKind::TimedOut, "the client took nothing for too long"))
-        })
+        if !self.writing.is_waiting() {
+            self.untaken = raw::unacknowledged(self.stream.socket());
+        }
+        while self.writing.poll_stalled(cx).is_ready() {
+            let untaken = raw::unacknowledged(self.stream.socket());
+            if untaken >= self.untaken {
+                let message = "the client took nothing for too long";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)));
+            }
+            self.untaken = untaken;
+            self.writing.moved();
+        }
+        Poll::Pending
     }
 }
 
@@ -85,7 +123,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for StallStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for StallStream<S> {
+impl<S: AsyncWrite + Socket + Unpin> AsyncWrite for StallStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

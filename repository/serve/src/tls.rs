@@ -216,8 +216,7 @@ fn client_verifier(
 
 fn sections<T: PemObject>(path: &Path, expected: &'static str) -> Result<Vec<T>, TlsError> {
     let broken = |source| TlsError::Pem { path: path.to_owned(), expected, source };
-    let found =
-        T::pem_slice_iter(&bytes(path)?).collect::<Result<Vec<T>, _>>().map_err(broken)?;
+    let found = T::pem_slice_iter(&bytes(path)?).collect::<Result<Vec<T>, _>>().map_err(broken)?;
     if found.is_empty() { Err(broken(pem::Error::NoItemsFound)) } else { Ok(found) }
 }
 

@@ -40,11 +40,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
+use self::buffer::{BUFFER_BYTES, Buffer};
 pub(crate) use self::{
     stream::FileStream,
     window::{WINDOWS, Windows},
 };
-use self::buffer::{BUFFER_BYTES, Buffer};
 
 /// Bytes of one mapped window. It costs addresses, not memory.
 const WINDOW_BYTES: u64 = 4 << 20;
@@ -133,18 +133,16 @@ impl FileBody {
         let want = usize::try_from(len).map_or(BUFFER_BYTES, |len| len.min(BUFFER_BYTES));
         let found = residency::read_resident(&self.file, &mut buffer.memory()[..want], range.start)
             .map_err(|source| FileBodyError::Read { offset: range.start, source })?;
-        match found {
-            Some(read) => Ok(Some(buffer.freeze(read))),
-            None => {
-                let (file, offset) = (Arc::clone(&self.file), range.start);
-                self.reading = Some(tokio::task::spawn_blocking(move || {
-                    residency::advise(&file, offset, len);
-                    let read = file.read_at(&mut buffer.memory()[..want], offset)?;
-                    Ok(buffer.freeze(read))
-                }));
-                Ok(None)
-            }
+        if let Some(read) = found {
+            return Ok(Some(buffer.freeze(read)));
         }
+        let (file, offset) = (Arc::clone(&self.file), range.start);
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            residency::advise(&file, offset, len);
+            let read = file.read_at(&mut buffer.memory()[..want], offset)?;
+            Ok(buffer.freeze(read))
+        }));
+        Ok(None)
     }
 
     /// The next window; `None` if this file system cannot map.

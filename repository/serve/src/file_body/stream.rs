@@ -23,6 +23,7 @@ use super::{
     residency,
     window::{Place, Windows},
 };
+use crate::stall::Socket;
 
 /// Bytes of one `sendfile`, and of one look at what is in memory.
 const SEND_BYTES: usize = 1 << 20;
@@ -128,6 +129,12 @@ fn truncated() -> io::Error {
 /// Whether this file cannot be sent by the kernel, so that its mapping must be read after all.
 fn not_sendable(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::NOSYS))
+}
+
+impl Socket for FileStream {
+    fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
 }
 
 impl AsyncRead for FileStream {

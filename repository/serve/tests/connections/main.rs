@@ -1,0 +1,7 @@
+//! Real sockets on loopback: what clients see, good ones and bad ones.
+
+mod drain;
+mod files;
+mod limits;
+mod support;
+mod tls;
