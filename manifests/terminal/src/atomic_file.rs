@@ -41,7 +41,11 @@ impl AtomicFile {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
         let file = options.open(temporary)?;
         let unfinished = Unfinished::new(temporary);
-        Ok(Self { temporary: NamedTempFile::from_parts(file, path), _unfinished: unfinished, target })
+        Ok(Self {
+            temporary: NamedTempFile::from_parts(file, path),
+            _unfinished: unfinished,
+            target,
+        })
     }
 
     /// Writes a whole file at once.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "an example that ends when something fails")]
 #![expect(clippy::print_stdout, reason = "the lines are what it is for")]
 
+#[expect(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -25,7 +26,7 @@ async fn one(store: &Store, number: u64) {
     let sample = Sample::new(&format!("loop{number}"), number, 2000);
     if store.lookup(&sample.path).is_some() {
         // Killed between publication and acknowledgement, the last time.
-    } else if number % 2 == 0 {
+    } else if number.is_multiple_of(2) {
         // The image may be there from the last time.
         if sample.describe(store, "ann").await.unwrap() == Outcome::NeedsImage {
             sample.send(store, "ann").await.unwrap();
@@ -35,11 +36,11 @@ async fn one(store: &Store, number: u64) {
         sample.describe(store, "ann").await.unwrap();
     }
     say(&format!("published {number}"));
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         store.put_deprecation(&sample.path, Bytes::from_static(b"old")).await.unwrap();
         say(&format!("deprecated {number}"));
     }
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         say(&format!("deleting {number}"));
         store.delete(&sample.path).await.unwrap();
         say(&format!("deleted {number}"));

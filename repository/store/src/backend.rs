@@ -49,6 +49,14 @@ pub(crate) struct SmallFile {
     pub(crate) image_key: String,
 }
 
+/// An appliance as its place has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    pub(crate) manifest: SmallFile,
+    pub(crate) deprecation: Option<SmallFile>,
+    pub(crate) image_bytes: u64,
+}
+
 /// The two small files of an appliance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Small {
@@ -122,6 +130,11 @@ pub(crate) trait Backend: Send + Sync {
         path: &AppliancePath,
         which: Small,
     ) -> Result<Option<SmallFile>, StoreError>;
+    /// Everything of several appliances that their records need, in one go.
+    async fn read_back(
+        &self,
+        paths: Vec<AppliancePath>,
+    ) -> Vec<(AppliancePath, Result<Option<Whole>, StoreError>)>;
     /// Writes the deprecation unless there is one: `false` then.
     async fn deprecate(
         &self,

@@ -1,5 +1,4 @@
 //! Several servers at one bucket.
-#![expect(clippy::unwrap_used, reason = "helpers of the tests below")]
 
 mod support;
 

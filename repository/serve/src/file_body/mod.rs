@@ -2,7 +2,7 @@
 //!
 //! | connection | what the body yields | what happens to it |
 //! |---|---|---|
-//! | plain HTTP/1 | windows of 4 MiB, mapped but never read | `sendfile(2)`: no byte enters this process |
+//! | plain HTTP/1 | windows of 8 MiB, mapped but never read | `sendfile(2)`: no byte enters this process |
 //! | TLS, HTTP/2, ranges below 64 KiB | buffers of 64 KiB, read and used again | encrypted, framed, copied |
 //!
 //! The choice is made per piece, while it is sent; a handler does not know and need not care.
@@ -47,7 +47,7 @@ pub(crate) use self::{
 };
 
 /// Bytes of one mapped window. It costs addresses, not memory.
-const WINDOW_BYTES: u64 = 4 << 20;
+const WINDOW_BYTES: u64 = 8 << 20;
 
 /// A part shorter than this is read: mapping costs more than copying it.
 const MAPPED_FROM: u64 = BUFFER_BYTES as u64;
@@ -129,17 +129,18 @@ impl FileBody {
         {
             return Ok(Some(bytes));
         }
-        let mut buffer = Buffer::take();
+        let failed = |source| FileBodyError::Read { offset: range.start, source };
+        let mut buffer = Buffer::take().map_err(failed)?;
         let want = usize::try_from(len).map_or(BUFFER_BYTES, |len| len.min(BUFFER_BYTES));
-        let found = residency::read_resident(&self.file, &mut buffer.memory()[..want], range.start)
-            .map_err(|source| FileBodyError::Read { offset: range.start, source })?;
+        let found = residency::read_resident(&self.file, buffer.memory(want), range.start);
+        let found = found.map_err(failed)?;
         if let Some(read) = found {
             return Ok(Some(buffer.freeze(read)));
         }
         let (file, offset) = (Arc::clone(&self.file), range.start);
         self.reading = Some(tokio::task::spawn_blocking(move || {
             residency::advise(&file, offset, len);
-            let read = file.read_at(&mut buffer.memory()[..want], offset)?;
+            let read = file.read_at(buffer.memory(want), offset)?;
             Ok(buffer.freeze(read))
         }));
         Ok(None)
@@ -152,7 +153,7 @@ impl FileBody {
         if length < range.start + len {
             return Err(FileBodyError::Truncated { length, end: range.end });
         }
-        let len = usize::try_from(len).expect("4 MiB are addressable");
+        let len = usize::try_from(len).expect("8 MiB are addressable");
         Ok(windows.open(&self.file, range.start, len).ok())
     }
 

@@ -16,7 +16,7 @@ use rustix::{
 /// One byte in so many is asked for. The kernel reads from disk and evicts in blocks, by default
 /// of this size (`read_ahead_kb`), so what is missing is rarely missed; a page that is gone all the
 /// same is read by the kernel while it sends, which is slow but right.
-const STRIDE: u64 = 128 << 10;
+const STRIDE: u64 = 256 << 10;
 
 /// What is asked for ahead of the part that is needed at once.
 const AHEAD: u64 = 4 << 20;
@@ -76,4 +76,42 @@ pub(super) fn fetch(file: &File, offset: u64, len: u64) -> io::Result<()> {
 /// Starts reading ahead. A hint: an error of it changes nothing.
 pub(super) fn advise(file: &File, offset: u64, len: u64) {
     let _ = fadvise(file, offset, NonZeroU64::new(len.max(AHEAD)), Advice::WillNeed);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const LENGTH: u64 = 3 << 20;
+
+    /// A file on disk (`/tmp` may be memory) with nothing of it in memory.
+    fn cold_file() -> File {
+        let mut file = tempfile::tempfile_in("/var/tmp").expect("a temporary file");
+        file.write_all(&vec![7; usize::try_from(LENGTH).unwrap()]).expect("written");
+        file.sync_all().expect("on disk");
+        fadvise(&file, 0, None, Advice::DontNeed).expect("forgotten");
+        file
+    }
+
+    #[test]
+    fn what_is_not_in_memory_is_known_and_can_be_fetched() {
+        let file = cold_file();
+        assert_eq!(resident(&file, 0, LENGTH).unwrap(), 0);
+        assert_eq!(read_resident(&file, &mut [0; 10], 1 << 20).unwrap(), None);
+        fetch(&file, 0, LENGTH).unwrap();
+        assert_eq!(resident(&file, 0, LENGTH).unwrap(), LENGTH);
+        let mut read = [0; 10];
+        assert_eq!(read_resident(&file, &mut read, 1 << 20).unwrap(), Some(10));
+        assert_eq!(read, [7; 10]);
+    }
+
+    #[test]
+    fn the_end_of_the_file_is_not_waited_for() {
+        let file = cold_file();
+        assert_eq!(read_resident(&file, &mut [0], LENGTH).unwrap(), Some(0));
+        assert_eq!(resident(&file, LENGTH, 100).unwrap(), 100);
+        fetch(&file, LENGTH - 5, 100).unwrap();
+    }
 }

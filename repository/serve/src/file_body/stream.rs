@@ -26,7 +26,7 @@ use super::{
 use crate::stall::Socket;
 
 /// Bytes of one `sendfile`, and of one look at what is in memory.
-const SEND_BYTES: usize = 1 << 20;
+const SEND_BYTES: usize = 2 << 20;
 
 /// A plain connection.
 pub(crate) struct FileStream {

@@ -3,6 +3,7 @@
 
 use std::{
     fs::File,
+    io::Write,
     ops::Range,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -19,6 +20,7 @@ use axum::{
 use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body::{Body as _, Frame, SizeHint};
+use rustix::fs::{Advice, fadvise};
 use stratus_serve::{
     Limits,
     file_body::{FileBody, FileBodyError, Part},
@@ -70,7 +72,8 @@ fn ways(pki: &Pki, server: &Running) -> [(&'static str, reqwest::Client, String)
 async fn bytes(client: &reqwest::Client, url: &str) -> (u64, Bytes) {
     let response = client.get(url).send().await.expect("a response");
     assert_eq!(response.status(), StatusCode::OK);
-    let length = response.headers()[header::CONTENT_LENGTH].to_str().unwrap().parse().unwrap();
+    let length = response.headers()[header::CONTENT_LENGTH].to_str().expect("digits");
+    let length = length.parse().expect("a number");
     (length, response.bytes().await.expect("the whole body"))
 }
 
@@ -99,6 +102,21 @@ async fn ranges_arrive_byte_for_byte_on_every_kind_of_connection() {
         }
     }
     assert_eq!(server.stop().await.cut, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_not_in_memory_arrives_all_the_same() {
+    let (pki, content) = (Pki::new(), pattern(LENGTH));
+    // On disk: the usual directory for temporary files may be memory.
+    let mut cold = tempfile::tempfile_in("/var/tmp").expect("a temporary file");
+    cold.write_all(&content).and_then(|()| cold.sync_all()).expect("on disk");
+    let cold = Arc::new(cold);
+    let server = Running::start(router(Arc::clone(&cold)), Limits::default(), pki.files());
+    for (name, client, url) in ways(&pki, &server) {
+        fadvise(&cold, 0, None, Advice::DontNeed).expect("forgotten");
+        let (_, body) = bytes(&client, &format!("{url}/3/{LENGTH}")).await;
+        assert!(body == content[3..], "{name} differs");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -208,7 +226,7 @@ async fn a_client_that_goes_away_frees_the_transfer_and_harms_nobody() {
             response.chunk().await.expect("a chunk").expect("some bytes");
         } else {
             let mut socket = send(server.plain, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-            socket.read_exact(&mut [0; 100_000]).await.expect("some bytes");
+            socket.read_exact(&mut vec![0; 100_000]).await.expect("some bytes");
         }
         assert!(soon("the end of the body", over).await.is_err(), "the sender is dropped");
         let client = pki.client().build().expect("a client");
@@ -238,7 +256,7 @@ async fn a_file_cut_short_breaks_the_transfer_and_not_the_server() {
         } else {
             let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
             let mut socket = send(server.plain, &head).await;
-            socket.read_exact(&mut [0; 100_000]).await.expect("some bytes");
+            socket.read_exact(&mut vec![0; 100_000]).await.expect("some bytes");
             large.set_len(1 << 20).expect("cut short");
             let rest = read_to_end(socket).await;
             assert!(rest.len() < 200 << 20, "{} bytes came", rest.len());
@@ -252,7 +270,7 @@ async fn a_file_cut_short_breaks_the_transfer_and_not_the_server() {
 #[tokio::test]
 async fn a_range_past_the_end_of_the_file_breaks_off() {
     let pki = Pki::new();
-    let server = Running::start(router(file(&[1; 100_000])), Limits::default(), pki.files());
+    let server = Running::start(router(file(&vec![1; 100_000])), Limits::default(), pki.files());
     for (name, client, url) in ways(&pki, &server) {
         for path in ["/0/100001", "/0/50000000", "/200000/300000", "/99999/100001"] {
             let outcome = match client.get(format!("{url}{path}")).send().await {

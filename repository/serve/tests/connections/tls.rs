@@ -74,7 +74,7 @@ async fn both_versions_and_both_protocols_are_spoken() {
 async fn a_renewed_certificate_is_used_without_restart_and_a_broken_one_is_not() {
     let pki = Pki::new();
     let files = pki.files();
-    let limits = Limits { tls_refresh: Duration::from_secs(3600), ..Limits::default() };
+    let limits = Limits { tls_refresh: Duration::from_hours(1), ..Limits::default() };
     let server = Running::start(router(), limits, Arc::clone(&files));
     let first = shown(&pki, &server).await;
     assert!(!files.refresh().expect("nothing changed"));

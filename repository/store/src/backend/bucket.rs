@@ -22,7 +22,7 @@
 
 mod spool;
 
-use super::{Backend, Commit, Found, Small, SmallFile, Spool, Version};
+use super::{Backend, Commit, Found, Small, SmallFile, Spool, Version, Whole};
 use crate::image_source::RemoteImage;
 use crate::upload::{ImageState, Saved, UploadState};
 use crate::{Bucket, ImageSource, StoreError, UploadId, fault};
@@ -125,6 +125,13 @@ impl BucketPlace {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(StoreError::bucket("remove", key)(error)),
         }
+    }
+
+    async fn whole(&self, path: &AppliancePath) -> Result<Option<Whole>, StoreError> {
+        let Some(manifest) = self.small(path, Small::Manifest).await? else { return Ok(None) };
+        let deprecation = self.small(path, Small::Deprecation).await?;
+        let image_bytes = self.image_of(&manifest.image_key).await?.bytes;
+        Ok(Some(Whole { manifest, deprecation, image_bytes }))
     }
 
     async fn image_of(&self, name: &str) -> Result<RemoteImage, StoreError> {
@@ -395,6 +402,17 @@ impl Backend for BucketPlace {
         let bytes = found.bytes().await.map_err(StoreError::bucket("read", &key))?;
         let modified = Timestamp::from_millisecond(modified).unwrap_or(Timestamp::UNIX_EPOCH);
         Ok(Some(SmallFile { bytes, modified, stamp, image_key }))
+    }
+
+    async fn read_back(
+        &self,
+        paths: Vec<AppliancePath>,
+    ) -> Vec<(AppliancePath, Result<Option<Whole>, StoreError>)> {
+        let read = async |path: AppliancePath| {
+            let whole = self.whole(&path).await;
+            (path, whole)
+        };
+        futures_util::stream::iter(paths).map(read).buffered(8).collect().await
     }
 
     async fn deprecate(

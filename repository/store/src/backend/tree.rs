@@ -23,7 +23,7 @@ mod publish;
 mod spool;
 mod walk;
 
-use super::{Backend, Commit, Found, Small, SmallFile, Spool, Version, blocking};
+use super::{Backend, Commit, Found, Small, SmallFile, Spool, Version, Whole, blocking};
 use crate::upload::{ImageState, Saved, UploadState};
 use crate::{ImageSource, StoreError, UploadId, fault};
 use async_trait::async_trait;
@@ -83,6 +83,16 @@ impl Tree {
 
     fn published(&self, path: &AppliancePath, kind: FileKind) -> PathBuf {
         self.images.join(path.file(kind).as_str())
+    }
+
+    fn whole(&self, path: &AppliancePath) -> Result<Option<Whole>, StoreError> {
+        let key = path.file(FileKind::Image).as_str().to_owned();
+        let image = self.published(path, FileKind::Image);
+        let manifest = read_small(&self.published(path, FileKind::Manifest), key)?;
+        let Some(manifest) = manifest else { return Ok(None) };
+        let deprecation = read_small(&self.published(path, FileKind::Deprecation), String::new())?;
+        let metadata = fs::metadata(&image).map_err(StoreError::io("look at", &image))?;
+        Ok(Some(Whole { manifest, deprecation, image_bytes: metadata.len() }))
     }
 
     fn load(&self, id: &UploadId) -> Result<Option<UploadState>, StoreError> {
@@ -308,6 +318,18 @@ impl Backend for Tree {
         let file = self.published(path, kind);
         let image_key = path.file(FileKind::Image).as_str().to_owned();
         blocking(move || read_small(&file, image_key)).await
+    }
+
+    async fn read_back(
+        &self,
+        paths: Vec<AppliancePath>,
+    ) -> Vec<(AppliancePath, Result<Option<Whole>, StoreError>)> {
+        let tree = self.clone();
+        let read = move |path: AppliancePath| {
+            let whole = tree.whole(&path);
+            (path, whole)
+        };
+        blocking(move || paths.into_iter().map(read).collect()).await
     }
 
     async fn deprecate(

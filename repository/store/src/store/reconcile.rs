@@ -6,13 +6,13 @@
 
 use super::Store;
 use super::publish::file_facts;
-use crate::backend::{Found, Small};
-use crate::{Place, Record, StoreError, compare};
+use crate::backend::{Found, Small, Whole, blocking};
+use crate::{ManifestReader, Place, Record, StoreError, compare};
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
 use std::sync::Arc;
 use stratus_image::{Algorithms, Limits};
-use stratus_model::AppliancePath;
+use stratus_model::{AppliancePath, Expected};
 
 /// What a refresh found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,8 +25,16 @@ pub struct Refreshed {
     pub unreadable: Vec<(AppliancePath, String)>,
 }
 
-/// Manifests that are read at once.
-const AT_ONCE: usize = 16;
+/// Appliances that one thread reads in one go.
+const BATCH: usize = 64;
+/// Such batches at once.
+const AT_ONCE: usize = 4;
+
+/// A record that may still need its image measured.
+enum Half {
+    Whole(Box<Record>),
+    ToMeasure(Box<Record>, Box<Expected>),
+}
 
 impl Store {
     /// Loads the index and brings it up to date.
@@ -80,8 +88,12 @@ impl Store {
             }
         }
         let mut answer = Refreshed::default();
-        let mut reading =
-            stream::iter(fresh).map(|path| self.read_back(path)).buffer_unordered(AT_ONCE);
+        let batches: Vec<Vec<AppliancePath>> =
+            fresh.chunks(BATCH).map(<[AppliancePath]>::to_vec).collect();
+        let mut reading = stream::iter(batches)
+            .map(|batch| self.read_back(batch))
+            .buffer_unordered(AT_ONCE)
+            .flat_map(stream::iter);
         let mut changed = Vec::new();
         while let Some((path, result)) = reading.next().await {
             match result {
@@ -111,12 +123,44 @@ impl Store {
         Ok(answer)
     }
 
+    /// The records of several appliances, from their files alone.
     async fn read_back(
         &self,
-        path: AppliancePath,
-    ) -> (AppliancePath, Result<Option<Record>, StoreError>) {
-        let result = self.record_of(&path).await;
-        (path, result)
+        paths: Vec<AppliancePath>,
+    ) -> Vec<(AppliancePath, Result<Option<Record>, StoreError>)> {
+        let found = self.backend().read_back(paths).await;
+        let reader = Arc::clone(&self.0.reader);
+        let understand = move |(path, whole): (AppliancePath, Result<Option<Whole>, _>)| {
+            let half = whole.and_then(|whole: Option<Whole>| {
+                whole.map(|whole| understand(reader.as_ref(), &path, &whole)).transpose()
+            });
+            (path, half)
+        };
+        let halves: Vec<(AppliancePath, Result<Option<Half>, StoreError>)> =
+            blocking(move || found.into_iter().map(understand).collect()).await;
+        let mut records = Vec::with_capacity(halves.len());
+        for (path, half) in halves {
+            let record = match half {
+                Ok(Some(half)) => self.measured(half).await.map(Some),
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            records.push((path, record));
+        }
+        records
+    }
+
+    /// An old manifest does not tell the gzip file's digest: it is computed.
+    async fn measured(&self, half: Half) -> Result<Record, StoreError> {
+        let (mut record, expected) = match half {
+            Half::Whole(record) => return Ok(*record),
+            Half::ToMeasure(record, expected) => (*record, expected),
+        };
+        let image = self.backend().image(&record.path, &record.image_key).await?;
+        let algorithms = compare::plus_sha256(Algorithms::expected(&expected));
+        let found = crate::look::inspect(image, &algorithms, Limits::MAX).await?;
+        compare::fill(&mut record, &expected, &found.into());
+        Ok(record)
     }
 
     /// Makes an appliance known that somebody else published.
@@ -135,29 +179,33 @@ impl Store {
         &self,
         path: &AppliancePath,
     ) -> Result<Option<Record>, StoreError> {
-        let Some(file) = self.backend().small(path, Small::Manifest).await? else {
-            return Ok(None);
-        };
-        let image = self.backend().image(path, &file.image_key).await?;
-        let pair = self.understand(path, file.bytes.clone()).await?;
-        let facts = file_facts(&file);
-        let mut record =
-            Record::describe(path, &pair.manifest, pair.verdict, facts, file.image_key);
-        let measured = if let Some(facts) = compare::believed(&pair.expected, &record, image.len())
-        {
-            facts
-        } else {
-            // An old manifest does not tell the gzip file's digest: it is computed.
-            let algorithms = compare::plus_sha256(Algorithms::expected(&pair.expected));
-            crate::look::inspect(image, &algorithms, Limits::MAX).await?.into()
-        };
-        compare::fill(&mut record, &pair.expected, &measured);
-        if let Some(file) = self.backend().small(path, Small::Deprecation).await? {
-            let facts = file_facts(&file);
-            record.deprecated = Some(self.understand_deprecation(path, file.bytes).await?);
-            record.deprecation = Some(facts);
+        let mut found = self.read_back(vec![path.clone()]).await;
+        found.pop().map_or(Ok(None), |(_, record)| record)
+    }
+}
+
+/// Asks the reader what the files of an appliance say.
+fn understand(
+    reader: &dyn ManifestReader,
+    path: &AppliancePath,
+    whole: &Whole,
+) -> Result<Half, StoreError> {
+    let refused = |reason| StoreError::Manifest { reason };
+    let file = &whole.manifest;
+    let (manifest, verdict) = reader.manifest(path, &file.bytes).map_err(refused)?;
+    let expected = manifest.expected().map_err(|missing| refused(missing.to_string()))?;
+    let facts = file_facts(file);
+    let mut record = Record::describe(path, &manifest, verdict, facts, file.image_key.clone());
+    if let Some(file) = &whole.deprecation {
+        record.deprecated = Some(reader.deprecation(path, &file.bytes).map_err(refused)?);
+        record.deprecation = Some(file_facts(file));
+    }
+    match compare::believed(&expected, &record, whole.image_bytes) {
+        Some(measured) => {
+            compare::fill(&mut record, &expected, &measured);
+            Ok(Half::Whole(Box::new(record)))
         }
-        Ok(Some(record))
+        None => Ok(Half::ToMeasure(Box::new(record), Box::new(expected))),
     }
 }
 
