@@ -4,9 +4,11 @@
 //! ended by its process id when the value that started it is dropped.
 
 mod appliance;
+mod directory;
 mod programs;
 mod repository;
 
 pub use appliance::{Appliance, disk};
+pub use directory::{DIRECTORY_PASSWORD, Directory};
 pub use programs::{Output, program, run, tool};
 pub use repository::{PASSWORD, Repository, Setup};
