@@ -110,21 +110,10 @@ impl std::error::Error for ReadError {}
 
 /// A stranger's text, short and without anything a terminal would act on.
 pub(crate) fn printable(text: &str) -> String {
-    let mut short: String =
-        text.chars().take(SHOWN).map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        short.push('…');
-    }
-    short
-}
-
-/// Control characters, and the marks that turn the direction of what follows on the screen.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    stratus_model::text::printable(text, SHOWN)
 }
 
 /// A message that may repeat a stranger's text, made harmless but not shortened to a value's length.
 pub(crate) fn printable_line(text: &str) -> String {
-    text.chars().take(300).map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+    stratus_model::text::printable(text, 300)
 }

@@ -21,6 +21,7 @@ mod identifier;
 mod manifest;
 mod path;
 mod subject;
+pub mod text;
 mod trust;
 
 pub use bytes::{ByteCount, ByteCountError};

@@ -1,5 +1,6 @@
 //! Places in the tree. A path that exists as a value cannot leave the tree.
 
+use crate::text::printable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +11,8 @@ const SEGMENT_LIMIT: usize = 200;
 const PATH_LIMIT: usize = 1024;
 /// Most segments in a path.
 const DEPTH_LIMIT: usize = 24;
+/// Characters of a wrong path in a message.
+const SHOWN: usize = 80;
 
 /// A path inside the tree, relative and safe: plain segments joined by `/`, possibly none (the
 /// root of the tree).
@@ -53,7 +56,7 @@ impl TreePath {
             return Err(PathError::TooLong);
         }
         match text.split('/').find(|s| !is_segment(s)) {
-            Some(bad) => Err(PathError::Segment(printable(bad))),
+            Some(bad) => Err(PathError::Segment(printable(bad, SHOWN))),
             None => Ok(Self(text.to_owned())),
         }
     }
@@ -174,7 +177,7 @@ impl AppliancePath {
         let path = TreePath::parse(stem)?;
         match path.last() {
             Some(_) if !stem.ends_with('/') => Ok(Self(path)),
-            _ => Err(PathError::Segment(printable(stem))),
+            _ => Err(PathError::Segment(printable(stem, SHOWN))),
         }
     }
 
@@ -195,7 +198,7 @@ impl AppliancePath {
             .into_iter()
             .find_map(|(kind, ending)| text.strip_suffix(ending).map(|stem| (stem, kind)))
             .and_then(|(stem, kind)| Some((Self::parse(stem).ok()?, kind)))
-            .ok_or_else(|| PathError::Ending(printable(text)))
+            .ok_or_else(|| PathError::Ending(printable(text, SHOWN)))
     }
 
     /// The shared path.
@@ -252,11 +255,6 @@ fn is_segment(segment: &str) -> bool {
     segment.len() <= SEGMENT_LIMIT
         && segment.starts_with(|c: char| c.is_ascii_alphanumeric())
         && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~-".contains(&b))
-}
-
-/// What a stranger sent, made harmless and short for a message.
-fn printable(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

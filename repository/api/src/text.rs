@@ -1,13 +1,8 @@
 //! What a stranger sent, made harmless for a message.
 
-/// At most 80 characters, control characters replaced.
+/// At most 80 characters of it.
 pub(crate) fn printable(text: &str) -> String {
-    let mut short: String =
-        text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(80).is_some() {
-        short.push('…');
-    }
-    short
+    stratus_model::text::printable(text, 80)
 }
 
 /// Digits only (no sign, no blank), within `u64`.

@@ -109,6 +109,7 @@ fn requests(peer: Peer, activity: &Arc<Activity>, shared: &Shared) -> Requests {
         peer,
         activity: Arc::clone(activity),
         body_idle_timeout: shared.limits.body_idle_timeout,
+        linger_timeout: shared.limits.linger_timeout,
     }
 }
 

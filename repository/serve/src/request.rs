@@ -3,6 +3,7 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
@@ -12,7 +13,7 @@ use std::{
 
 use axum::{Router, routing::future::RouteFuture};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::Service as _;
@@ -57,6 +58,7 @@ pub(crate) struct Requests {
     pub(crate) peer: Peer,
     pub(crate) activity: Arc<Activity>,
     pub(crate) body_idle_timeout: Duration,
+    pub(crate) linger_timeout: Duration,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Requests {
@@ -67,9 +69,12 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
     fn call(&self, mut request: Request<Incoming>) -> Answering {
         let open = self.activity.request();
         request.extensions_mut().insert(self.peer.clone());
+        let http2 = request.version() == Version::HTTP_2;
+        let linger = http2.then_some(self.linger_timeout);
         let request = request.map(|body| Upload {
             ended: body.is_end_stream(),
-            body,
+            body: Some(body),
+            linger,
             waiting: StallTimer::new(self.body_idle_timeout),
             limit: self.body_idle_timeout,
             activity: Arc::clone(&self.activity),
@@ -130,7 +135,10 @@ impl Body for Answer {
 
 /// A request's body that fails when the client stops sending.
 struct Upload {
-    body: Incoming,
+    /// `None` only while dropping.
+    body: Option<Incoming>,
+    /// HTTP/2: how long the rest is still taken when nobody reads it any more.
+    linger: Option<Duration>,
     waiting: StallTimer,
     limit: Duration,
     ended: bool,
@@ -145,7 +153,8 @@ impl Body for Upload {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
+        match Pin::new(body).poll_frame(cx) {
             Poll::Pending => {
                 let limit = self.limit;
                 self.waiting
@@ -161,18 +170,30 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if !self.ended && !self.body.is_end_stream() {
-            self.activity.upload_left_unread();
+        let Some(body) = self.body.take() else { return };
+        if self.ended || body.is_end_stream() {
+            return;
+        }
+        match self.linger {
+            None => self.activity.upload_left_unread(),
+            Some(limit) => drop(tokio::spawn(tokio::time::timeout(limit, take_rest(body)))),
         }
     }
+}
+
+/// Reads what a client still sends on an HTTP/2 stream and throws it away. To give the stream up at
+/// once resets it, and a client that is told so before it has sent its last byte (curl 7.88) throws
+/// the response away.
+async fn take_rest(mut body: Incoming) {
+    while let Some(Ok(_)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {}
 }

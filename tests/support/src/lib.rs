@@ -7,8 +7,10 @@ mod appliance;
 mod directory;
 mod programs;
 mod repository;
+mod requests;
 
 pub use appliance::{Appliance, disk};
 pub use directory::{DIRECTORY_PASSWORD, Directory};
 pub use programs::{Output, program, run, tool};
 pub use repository::{PASSWORD, Repository, Setup};
+pub use requests::Answer;

@@ -23,6 +23,8 @@ pub struct Setup {
     pub people: Vec<&'static str>,
     /// Environment of the server.
     pub environment: Vec<(String, String)>,
+    /// Size of a file system of its own for the data, as `mount` takes it; only the server sees it.
+    pub small_disk: Option<&'static str>,
 }
 
 impl Default for Setup {
@@ -34,6 +36,7 @@ impl Default for Setup {
             identity: "[identity]\npassword_file = \"users.htpasswd\"\n".to_owned(),
             people: vec!["signer", "other"],
             environment: Vec::new(),
+            small_disk: None,
         }
     }
 }
@@ -104,7 +107,7 @@ impl Repository {
             .create(true)
             .open(self.path("repository.log"))
             .expect("a log");
-        self.command("stratus-repository")
+        self.server_command()
             .args(["--config", "site.toml"])
             .envs(self.setup.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -112,6 +115,20 @@ impl Repository {
             .stderr(log)
             .spawn()
             .expect("the server starts")
+    }
+
+    /// The server's program, in a mount namespace where the disk is small.
+    fn server_command(&self) -> Command {
+        const MOUNTED: &str =
+            "mkdir -p data && mount -t tmpfs -o size=\"$0\" tmpfs data && exec \"$@\"";
+        let server = self.command("stratus-repository");
+        let Some(size) = self.setup.small_disk else { return server };
+        let mut command = crate::tool("unshare", "util-linux");
+        command
+            .current_dir(self.folder.path())
+            .args(["--map-root-user", "--mount", "sh", "-c", MOUNTED, size])
+            .arg(server.get_program());
+        command
     }
 
     fn adopt(&mut self, mut child: Child) {
