@@ -3,6 +3,7 @@
 use crate::programs::{program, run};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -95,6 +96,21 @@ impl Repository {
         self.kill();
         let child = self.spawn();
         self.adopt(child);
+    }
+
+    /// Sets one variable of the server's environment from its next start on; `None` takes it away.
+    pub fn set_environment(&mut self, name: &str, value: Option<&str>) {
+        self.setup.environment.retain(|(known, _)| known != name);
+        self.setup.environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    }
+
+    /// Waits until the server has ended by itself, and gives the signal that ended it.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn wait(&mut self) -> Option<i32> {
+        let mut child = self.server.take().expect("the server runs");
+        child.wait().expect("the server ends").signal()
     }
 
     /// Starts the server program, and does not wait for it.
