@@ -50,6 +50,9 @@ pub struct Certificate {
     not_before: Timestamp,
     not_after: Timestamp,
     is_ca: bool,
+    is_self_issued: bool,
+    path_length: Option<u32>,
+    authority_fault: Option<&'static str>,
     key: KeyKind,
     spki: Vec<u8>,
 }
@@ -75,6 +78,9 @@ impl Certificate {
             not_before: instant(x.validity().not_before)?,
             not_after: instant(x.validity().not_after)?,
             is_ca: x.is_ca() || is_v1_root(&x),
+            is_self_issued: is_self_issued(&x),
+            path_length: path_length(&x),
+            authority_fault: authority_fault(&x),
             key: key_kind(&x),
             spki: x.public_key().raw.to_vec(),
         })
@@ -136,7 +142,7 @@ impl Certificate {
 
     /// Whether subject and issuer are one name.
     pub fn is_self_issued(&self) -> bool {
-        self.compat.0 == self.compat.1
+        self.is_self_issued
     }
 
     /// What kind of key it holds.
@@ -155,6 +161,16 @@ impl Certificate {
         (&self.compat.0, &self.compat.1)
     }
 
+    /// How many authorities it lets stand below it.
+    pub(crate) fn path_length(&self) -> Option<u32> {
+        self.path_length
+    }
+
+    /// Why it may certify nobody, where its extensions say so.
+    pub(crate) fn authority_fault(&self) -> Option<&'static str> {
+        self.authority_fault
+    }
+
     /// SubjectPublicKeyInfo, DER.
     pub(crate) fn spki(&self) -> &[u8] {
         &self.spki
@@ -171,10 +187,53 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// Extensions whose meaning is known where an authority stands at the top of a chain: key
+/// identifiers, usages, alternative names, constraints, distribution points and policies.
+const KNOWN_OF_AUTHORITIES: [&str; 13] = [
+    "2.5.29.14",
+    "2.5.29.15",
+    "2.5.29.17",
+    "2.5.29.18",
+    "2.5.29.19",
+    "2.5.29.30",
+    "2.5.29.31",
+    "2.5.29.32",
+    "2.5.29.33",
+    "2.5.29.35",
+    "2.5.29.36",
+    "2.5.29.37",
+    "2.5.29.54",
+];
+
+/// The names are compared as DER: spelled out, two different names can look alike.
+fn is_self_issued(x: &X509Certificate<'_>) -> bool {
+    x.subject().as_raw() == x.issuer().as_raw()
+}
+
+fn path_length(x: &X509Certificate<'_>) -> Option<u32> {
+    let constraints = x.basic_constraints().ok().flatten()?;
+    constraints.value.path_len_constraint
+}
+
+/// RFC 5280 sections 4.2 and 4.2.1.3.
+fn authority_fault(x: &X509Certificate<'_>) -> Option<&'static str> {
+    match x.key_usage() {
+        Ok(Some(usage)) if !usage.value.key_cert_sign() => {
+            return Some("its key usage does not allow it to sign certificates");
+        }
+        Ok(_) => {}
+        Err(_) => return Some("its key usage cannot be read"),
+    }
+    let known = |oid: &str| KNOWN_OF_AUTHORITIES.contains(&oid);
+    x.extensions()
+        .iter()
+        .any(|e| e.critical && !known(&e.oid.to_id_string()))
+        .then_some("it has a critical extension that is not known")
+}
+
 /// Version 1 has no extensions; a self-issued one is a root of the old kind.
 fn is_v1_root(x: &X509Certificate<'_>) -> bool {
-    x.version() == x509_parser::prelude::X509Version::V1
-        && x.subject().as_raw() == x.issuer().as_raw()
+    x.version() == x509_parser::prelude::X509Version::V1 && is_self_issued(x)
 }
 
 fn emails(x: &X509Certificate<'_>, subject: &crate::subject::Parts) -> Vec<String> {

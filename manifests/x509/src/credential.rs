@@ -1,6 +1,7 @@
 //! A certificate chain with the private key of its first certificate, from the files people have.
 
 use crate::certificate::{Certificate, CertificateError};
+use crate::der::{OCTET_STRING, SEQUENCE, only, take};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
     RsaKeyPair,
@@ -134,17 +135,14 @@ fn key_from_pem(
 ) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
     if let Some(encrypted) = encrypted_section(pem) {
         let password = password.ok_or(CredentialError::PasswordNeeded)?;
-        let info = EncryptedPrivateKeyInfoRef::try_from(encrypted.as_slice()).map_err(|_| {
-            CredentialError::NotSupported("the encrypted private key cannot be read")
-        })?;
-        let plain =
-            info.decrypt(password.expose_secret()).map_err(|_| CredentialError::WrongPassword)?;
-        return Ok(Zeroizing::new(plain.as_bytes().to_vec()));
+        let encrypted = encrypted?;
+        let info = EncryptedPrivateKeyInfoRef::try_from(encrypted.as_slice());
+        let info = info.map_err(|_| encryption_error(&encrypted))?;
+        let plain = info.decrypt(password.expose_secret());
+        return Ok(Zeroizing::new(plain.map_err(decryption_error)?.as_bytes().to_vec()));
     }
-    if pem.windows(9).any(|w| w == b"ENCRYPTED") {
-        let sentence =
-            "the key is encrypted in the old PEM way; convert it with `openssl pkcs8 -topk8`";
-        return Err(CredentialError::NotSupported(sentence));
+    if pem.windows(OLD_HEADER.len()).any(|w| w == OLD_HEADER) {
+        return Err(OLD_ENCRYPTION);
     }
     let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| CredentialError::NoKey)?;
     match &key {
@@ -155,14 +153,44 @@ fn key_from_pem(
     }
 }
 
-/// The body of an `ENCRYPTED PRIVATE KEY` section (RFC 7468 section 11).
-fn encrypted_section(pem: &[u8]) -> Option<Vec<u8>> {
+/// RFC 1421 section 4.6.1.1, as openssl wrote it before PKCS#8.
+const OLD_HEADER: &[u8] = b"Proc-Type: 4,ENCRYPTED";
+const UNREADABLE: CredentialError =
+    CredentialError::NotSupported("the encrypted private key cannot be read");
+const OLD_ENCRYPTION: CredentialError = CredentialError::NotSupported(
+    "the private key is encrypted in an old or rare way; convert it with `openssl pkcs8 -topk8`",
+);
+
+/// What is wrong with an EncryptedPrivateKeyInfo that is not understood: SEQUENCE { algorithm, data }
+/// of an algorithm that is not known, or something else altogether.
+fn encryption_error(der: &[u8]) -> CredentialError {
+    let parts = only(der, SEQUENCE).and_then(|inside| take(inside, SEQUENCE));
+    let data = parts.and_then(|(_, rest)| only(rest, OCTET_STRING));
+    if data.is_some() { OLD_ENCRYPTION } else { UNREADABLE }
+}
+
+/// Why it cannot be opened. A wrong password shows as padding, or rarely content, that is none.
+fn decryption_error(error: pkcs8::Error) -> CredentialError {
+    use pkcs8::pkcs5::Error as Fault;
+    match error {
+        pkcs8::Error::EncryptedPrivateKey(
+            Fault::NoPbes1CryptSupport | Fault::UnsupportedAlgorithm { .. },
+        ) => OLD_ENCRYPTION,
+        pkcs8::Error::EncryptedPrivateKey(Fault::AlgorithmParametersInvalid { .. }) => UNREADABLE,
+        _ => CredentialError::WrongPassword,
+    }
+}
+
+/// The body of an `ENCRYPTED PRIVATE KEY` section (RFC 7468 section 11), if there is one. The text
+/// around it may be in any character set.
+fn encrypted_section(pem: &[u8]) -> Option<Result<Vec<u8>, CredentialError>> {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    let text = std::str::from_utf8(pem).ok()?;
+    let text = String::from_utf8_lossy(pem);
     let (_, rest) = text.split_once("-----BEGIN ENCRYPTED PRIVATE KEY-----")?;
-    let (body, _) = rest.split_once("-----END ENCRYPTED PRIVATE KEY-----")?;
-    let digits: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    STANDARD.decode(digits).ok()
+    let body = rest.split_once("-----END ENCRYPTED PRIVATE KEY-----").map(|(body, _)| body);
+    let digits = |body: &str| body.chars().filter(|c| !c.is_ascii_whitespace()).collect::<String>();
+    let bytes = body.and_then(|body| STANDARD.decode(digits(body)).ok());
+    Some(bytes.ok_or(UNREADABLE))
 }
 
 /// Wraps an RSAPrivateKey (RFC 8017) as PKCS#8: version, rsaEncryption, the key.

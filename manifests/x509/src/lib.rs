@@ -12,9 +12,11 @@
 
 mod certificate;
 mod credential;
+mod der;
 pub mod generate;
 mod proxy;
 mod revocation;
+mod signature;
 mod signing_policy;
 pub mod subject;
 mod trust;

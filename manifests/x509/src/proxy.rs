@@ -1,9 +1,12 @@
 //! RFC 3820 proxy certificates: short-lived certificates that a person issues to their own programs.
 
+use crate::signature::signed_certificate;
 use jiff::Timestamp;
 use x509_parser::prelude::X509Certificate;
 
 const PROXY_CERT_INFO: &str = "1.3.6.1.5.5.7.1.14";
+/// The proxy has all rights of its issuer.
+const INHERIT_ALL: &str = "1.3.6.1.5.5.7.21.1";
 /// Globus: the proxy may start no jobs.
 const LIMITED: &str = "1.3.6.1.4.1.3536.1.1.1.9";
 const COMMON_NAME: &str = "2.5.4.3";
@@ -14,39 +17,35 @@ const KNOWN_CRITICAL: [&str; 4] = [PROXY_CERT_INFO, "2.5.29.15", "2.5.29.19", "2
 pub(crate) struct Proxies {
     pub(crate) count: usize,
     pub(crate) limited: bool,
-}
-
-/// Why the proxies are not good.
-pub(crate) enum ProxyFault {
-    Wrong(String),
-    /// Good at another time.
-    Expired(String),
+    /// One of them is good, but at another time.
+    pub(crate) out_of_time: bool,
 }
 
 /// Walks from the leaf over proxies to the person's certificate; checks each step (RFC 3820 section 4).
-pub(crate) fn walk(chain: &[X509Certificate<'_>], at: Timestamp) -> Result<Proxies, ProxyFault> {
+pub(crate) fn walk(chain: &[X509Certificate<'_>], at: Timestamp) -> Result<Proxies, String> {
     let mut proxies = Proxies::default();
     while let Some(proxy) = chain.get(proxies.count) {
-        let info = match info(proxy).map_err(ProxyFault::Wrong)? {
+        let info = match info(proxy)? {
             Some(info) => info,
             None if is_legacy(proxy) => {
                 let text = "a Globus proxy of the old kind, without ProxyCertInfo, is not accepted";
-                return Err(ProxyFault::Wrong(text.to_owned()));
+                return Err(text.to_owned());
             }
             None => return Ok(proxies),
         };
-        let missing = || ProxyFault::Wrong("the chain ends with a proxy".to_owned());
+        let missing = || "the chain ends with a proxy".to_owned();
         let issuer = chain.get(proxies.count + 1).ok_or_else(missing)?;
-        check(proxy, issuer, at)?;
+        check(proxy, issuer)?;
         if info.path_length.is_some_and(|limit| proxies.count as u64 > limit) {
-            return Err(ProxyFault::Wrong(
-                "more proxies are chained than one of them allows".to_owned(),
-            ));
+            return Err("more proxies are chained than one of them allows".to_owned());
         }
+        let validity = proxy.validity();
+        let (from, to) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+        proxies.out_of_time |= !(from..=to).contains(&at.as_second());
         proxies.limited |= info.limited;
         proxies.count += 1;
     }
-    Err(ProxyFault::Wrong("the chain is empty".to_owned()))
+    Err("the chain is empty".to_owned())
 }
 
 struct Info {
@@ -55,6 +54,8 @@ struct Info {
 }
 
 /// ProxyCertInfo ::= SEQUENCE { pCPathLenConstraint INTEGER OPTIONAL, proxyPolicy ProxyPolicy }
+///
+/// An independent proxy, or one under a policy that we cannot read, does not speak for its person.
 fn info(certificate: &X509Certificate<'_>) -> Result<Option<Info>, String> {
     let Some(extension) =
         certificate.extensions().iter().find(|e| e.oid.to_id_string() == PROXY_CERT_INFO)
@@ -75,15 +76,16 @@ fn info(certificate: &X509Certificate<'_>) -> Result<Option<Info>, String> {
     };
     let language = policy.as_sequence().ok().and_then(|p| p.first());
     let language = language.and_then(|l| l.as_oid().ok()).ok_or_else(unreadable)?;
-    Ok(Some(Info { path_length, limited: language.to_id_string() == LIMITED }))
+    let limited = match language.to_id_string().as_str() {
+        INHERIT_ALL => false,
+        LIMITED => true,
+        other => return Err(format!("a proxy does not inherit its issuer's rights ({other})")),
+    };
+    Ok(Some(Info { path_length, limited }))
 }
 
-fn check(
-    proxy: &X509Certificate<'_>,
-    issuer: &X509Certificate<'_>,
-    at: Timestamp,
-) -> Result<(), ProxyFault> {
-    let wrong = |text: &str| Err(ProxyFault::Wrong(text.to_owned()));
+fn check(proxy: &X509Certificate<'_>, issuer: &X509Certificate<'_>) -> Result<(), String> {
+    let wrong = |text: &str| Err(text.to_owned());
     if proxy.issuer().as_raw() != issuer.subject().as_raw() {
         return wrong("a proxy is followed by a certificate that did not issue it");
     }
@@ -112,17 +114,10 @@ fn check(
     {
         return wrong("the issuer of a proxy may not sign");
     }
-    if proxy.verify_signature(Some(issuer.public_key())).is_err() {
+    if !signed_certificate(issuer.public_key().raw, proxy.as_raw()) {
         return wrong("a proxy's signature does not match its issuer's key");
     }
-    let validity = proxy.validity();
-    let valid = (validity.not_before.timestamp()..=validity.not_after.timestamp())
-        .contains(&at.as_second());
-    if valid {
-        Ok(())
-    } else {
-        Err(ProxyFault::Expired("a proxy is not valid at that time".to_owned()))
-    }
+    Ok(())
 }
 
 /// Whether the subject is the issuer's subject and exactly one CN more.

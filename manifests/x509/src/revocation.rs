@@ -1,7 +1,9 @@
 //! Certificate revocation lists (RFC 5280 section 5), version 1 and 2.
 
 use crate::certificate::Certificate;
+use crate::signature::signed_list;
 use crate::subject::{compat, parts_of};
+use crate::trust::CLOCK_SKEW;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
@@ -86,15 +88,13 @@ impl RevocationLists {
     ) -> Revoked {
         let authority = issuer.subject();
         let mut reason = format!("there is no revocation list of `{authority}`");
-        let (Ok((_, x)), Ok((_, authority_x))) =
-            (X509Certificate::from_der(certificate.der()), X509Certificate::from_der(issuer.der()))
-        else {
+        let Ok((_, x)) = X509Certificate::from_der(certificate.der()) else {
             return Revoked::Unknown("a certificate cannot be read".to_owned());
         };
         let mut checked = false;
         for list in self.lists.iter().filter(|l| l.issuer == issuer.compat_names().0) {
             let Ok((_, crl)) = CertificateRevocationList::from_der(&list.der) else { continue };
-            if crl.verify_signature(authority_x.public_key()).is_err() {
+            if !signed_list(issuer.spki(), &list.der) {
                 reason = format!("a revocation list of `{authority}` was not made by it");
                 continue;
             }
@@ -110,6 +110,13 @@ impl RevocationLists {
             {
                 let since = Timestamp::from_second(entry.revocation_date.timestamp()).unwrap_or(at);
                 return Revoked::Yes { since };
+            }
+            let made = crl.last_update();
+            let latest = at.saturating_add(CLOCK_SKEW).unwrap_or(at);
+            if made.timestamp() > latest.as_second() {
+                reason =
+                    format!("the revocation list of `{authority}` is dated in the future: {made}");
+                continue;
             }
             match crl.next_update() {
                 Some(next) if next.timestamp() < at.as_second() => {

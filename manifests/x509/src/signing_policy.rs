@@ -1,5 +1,8 @@
 //! `signing_policy` files of grid CA directories: which subjects a certificate authority may certify
 //! (Globus EACL: `access_id_CA`, `pos_rights`, `cond_subjects`).
+//!
+//! What is not understood gives no right. Only subjects under `pos_rights ... CA:sign` of an
+//! `access_id_CA` count.
 
 use stratus_model::{Subject, SubjectPattern};
 
@@ -8,21 +11,36 @@ use stratus_model::{Subject, SubjectPattern};
 pub(crate) struct SigningPolicy(Vec<(String, Vec<SubjectPattern>)>);
 
 impl SigningPolicy {
-    /// Reads a file; what is not known is passed over, as the tools do.
+    /// Reads a file; lines that are not known are passed over, as the tools do.
     pub(crate) fn parse(text: &str) -> Self {
         let mut rules: Vec<(String, Vec<SubjectPattern>)> = Vec::new();
+        let (mut about_authority, mut may_sign) = (false, false);
         for line in text.lines().map(str::trim).filter(|l| !l.starts_with('#')) {
-            if let Some(rest) = line.strip_prefix("access_id_CA") {
-                if let Some(name) = quoted(rest) {
-                    rules.push((name.to_owned(), Vec::new()));
+            let (keyword, value) = entry(line);
+            match keyword {
+                "access_id_CA" => {
+                    (about_authority, may_sign) = (true, false);
+                    rules.push((todays_names(unquoted(value)), Vec::new()));
                 }
-            } else if let Some(rest) = line.strip_prefix("cond_subjects")
-                && let (Some(list), Some((_, patterns))) = (quoted(rest), rules.last_mut())
-            {
-                patterns.extend(subjects(list).into_iter().map(SubjectPattern::new));
+                "pos_rights" => may_sign |= unquoted(value) == "CA:sign",
+                "neg_rights" => may_sign = false,
+                "cond_subjects" if about_authority && may_sign => {
+                    if let Some((_, patterns)) = rules.last_mut() {
+                        let list = if value.starts_with('"') { value } else { unquoted(value) };
+                        let names = subjects(list).into_iter();
+                        patterns.extend(names.map(|n| SubjectPattern::new(todays_names(&n))));
+                    }
+                }
+                other if other.starts_with("access_id_") => about_authority = false,
+                _ => {}
             }
         }
         Self(rules)
+    }
+
+    /// The rule of an authority that may certify nobody.
+    pub(crate) fn closed(authority: &str) -> Self {
+        Self(vec![(authority.to_owned(), Vec::new())])
     }
 
     /// Whether it has a rule about this authority.
@@ -41,9 +59,39 @@ impl SigningPolicy {
     }
 }
 
-/// What stands between the first pair of `'`.
-fn quoted(text: &str) -> Option<&str> {
-    text.split('\'').nth(1)
+/// The keyword of a line, and what follows the name of its defining authority (`X509`, `globus`).
+fn entry(line: &str) -> (&str, &str) {
+    let word = |text: &'_ str| text.find(char::is_whitespace).unwrap_or(text.len());
+    let (keyword, rest) = line.split_at(word(line));
+    let rest = rest.trim_start();
+    (keyword, rest[word(rest)..].trim())
+}
+
+/// A value without the quotes around it.
+fn unquoted(value: &str) -> &str {
+    for quote in ['\'', '"'] {
+        if let Some(inner) = value.strip_prefix(quote) {
+            return inner.split_once(quote).map_or(value, |(inner, _)| inner);
+        }
+    }
+    value
+}
+
+/// A name with the attributes that openssl names otherwise today: Globus takes the old names as well.
+fn todays_names(name: &str) -> String {
+    let part = |part: &str| match part.split_once('=') {
+        Some((key, value)) => {
+            let is = |old: &[&str]| old.iter().any(|o| key.eq_ignore_ascii_case(o));
+            let key = match key {
+                _ if is(&["Email", "E", "emailAddress"]) => "emailAddress",
+                _ if is(&["USERID", "UID"]) => "UID",
+                key => key,
+            };
+            format!("{key}={value}")
+        }
+        None => part.to_owned(),
+    };
+    name.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 /// Subjects in double quotes, or one without.

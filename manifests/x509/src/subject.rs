@@ -1,11 +1,12 @@
 //! Distinguished names in three spellings: DER, the slash form of grids, and RFC 4514.
 //!
-//! The slash form is what `openssl x509 -nameopt compat` prints, with escapes where that would be
-//! ambiguous, so that two different names never share one spelling: a `/` inside a value is escaped
-//! where it could begin a new part (`CN=host/www` is fine, `x\/CN=root` is escaped), and so are `\`,
-//! `+` and control characters.
+//! The slash form is what grid tools print, with escapes where that would be ambiguous, so that two
+//! different names never share one spelling: a `/` inside a value is escaped where it could begin a
+//! new part (`CN=host/www` is fine, `x\/CN=root` is escaped), and so are `\`, `+` and control
+//! characters. A value is never empty.
 
 use stratus_model::Subject;
+use x509_parser::asn1_rs::Tag;
 use x509_parser::prelude::X509Name;
 
 /// Attribute types by their short names, as openssl prints them; the first name of a type is written.
@@ -55,10 +56,31 @@ pub(crate) fn parts_of(name: &X509Name<'_>) -> Parts {
     let attribute = |a: &x509_parser::x509::AttributeTypeAndValue<'_>| {
         let oid = a.attr_type().to_id_string();
         let known = NAMES.iter().find(|(_, o)| *o == oid).map(|(name, _)| (*name).to_owned());
-        let value = a.as_str().map_or_else(|_| hex_value(a.as_slice()), str::to_owned);
+        let value = text(a).unwrap_or_else(|| hex_value(a.as_slice()));
         (known.unwrap_or(oid), value)
     };
     name.iter_rdn().map(|rdn| rdn.iter().map(attribute).collect()).collect()
+}
+
+/// A value in any of the string types of X.520. Teletex is taken for Latin 1, as openssl takes it.
+fn text(attribute: &x509_parser::x509::AttributeTypeAndValue<'_>) -> Option<String> {
+    let bytes = attribute.as_slice();
+    match attribute.attr_value().tag() {
+        Tag::T61String => Some(bytes.iter().copied().map(char::from).collect()),
+        Tag::BmpString => {
+            let (units, rest) = bytes.as_chunks::<2>();
+            let units = units.iter().map(|unit| u16::from_be_bytes(*unit));
+            let text = char::decode_utf16(units).collect::<Result<_, _>>().ok();
+            text.filter(|_| rest.is_empty())
+        }
+        Tag::UniversalString => {
+            let (units, rest) = bytes.as_chunks::<4>();
+            let text = units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit))).collect();
+            rest.is_empty().then_some(text)?
+        }
+        Tag::VisibleString => str::from_utf8(bytes).ok().map(str::to_owned),
+        _ => attribute.as_str().ok().map(str::to_owned),
+    }
 }
 
 /// A value that is no text, as RFC 4514 section 2.4 writes it.
@@ -182,7 +204,8 @@ pub(crate) fn parse_slash(text: &str) -> Result<Parts, NameError> {
     }
     fields.push((joined, current));
     for (joined, field) in fields {
-        let (name, value) = field.split_once('=').ok_or_else(wrong)?;
+        let (name, value) =
+            field.split_once('=').filter(|(_, value)| !value.is_empty()).ok_or_else(wrong)?;
         let attribute = (canonical(name), value.to_owned());
         match parts.last_mut() {
             Some(part) if joined => part.push(attribute),
@@ -197,13 +220,15 @@ pub(crate) fn parse_rfc4514(text: &str) -> Result<Parts, NameError> {
     let mut parts: Parts = vec![Vec::new()];
     for (separator, field) in split_rfc4514(text).ok_or_else(wrong)? {
         let (name, value) = field.split_once('=').ok_or_else(wrong)?;
-        if name.trim().is_empty() {
+        let is_type = |c: char| c.is_ascii_alphanumeric() || c == '.';
+        if name.trim().is_empty() || !name.trim().chars().all(is_type) {
             return Err(wrong());
         }
         if separator == ',' {
             parts.push(Vec::new());
         }
-        let value = unescape_rfc4514(value.trim_start()).ok_or_else(wrong)?;
+        let value = unescape_rfc4514(value.trim_start_matches(' '));
+        let value = value.filter(|value| !value.is_empty()).ok_or_else(wrong)?;
         parts.last_mut().ok_or_else(wrong)?.push((canonical(name.trim()), value));
     }
     parts.retain(|p| !p.is_empty());
@@ -293,10 +318,10 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in ["", "CN=x", "/", "/x", "//CN=x"] {
+        for text in ["", "CN=x", "/", "/x", "//CN=x", "/O=", "/O=/CN=x", "/CN=x/O=", "/CN=x+O="] {
             assert!(parse_slash(text).is_err(), "{text}");
         }
-        for text in ["", "x", "=x", "CN=x,", "CN=x\\"] {
+        for text in ["", "x", "=x", "CN=x,", "CN=x\\", "O=", "O=,CN=x", "CN=x,O= ", "CN=+O=x"] {
             assert!(parse_rfc4514(text).is_err(), "{text}");
         }
     }

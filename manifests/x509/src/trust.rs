@@ -5,23 +5,25 @@
 //! for each thing that is not as it should be.
 
 use crate::certificate::{Certificate, CertificateError};
-use crate::proxy::{Proxies, ProxyFault, walk};
+use crate::proxy::{Proxies, walk};
 use crate::revocation::{RevocationLists, RevocationPolicy, Revoked};
 use crate::signing_policy::SigningPolicy;
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use stratus_model::{SignerState, Subject};
 use webpki::{
     ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter,
-    anchor_from_trusted_cert,
+    KeyUsage, RequiredEkuNotFoundContext, VerifiedPath, anchor_from_trusted_cert,
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Most certificates in a chain.
 const CHAIN_LIMIT: usize = 10;
-/// An endorsement may be this far in the future: clocks differ.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// An endorsement or a revocation list may be this far in the future: clocks differ.
+pub(crate) const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a site trusts.
 #[derive(Clone, Debug, Default)]
@@ -76,18 +78,27 @@ impl TrustStore {
     }
 
     /// From the files of a grid CA directory: `<hash>.<n>` certificates, `<hash>.r<n>` revocation
-    /// lists, `*.signing_policy`; others are passed over. A broken file is a warning.
+    /// lists, `*.signing_policy`; others are passed over. A broken file is a warning. An authority
+    /// without a policy may certify anybody; one whose own policy file does not speak of it, nobody.
     pub fn from_grid_files(
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<(Self, Vec<String>), TrustError> {
         let (mut store, mut warnings) = (Self::default(), Vec::new());
         let mut lists = false;
+        let (mut authorities, mut policies) = (Vec::new(), Vec::new());
         for (name, bytes) in files {
-            let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+            let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
             let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             if number(ending) || matches!(ending, "pem" | "crt") {
                 match Certificate::all_from_pem(&bytes) {
-                    Ok(all) => all.into_iter().for_each(|c| store.add(c)),
+                    Ok(all) => {
+                        let names = all.iter().filter(|c| c.is_ca());
+                        let names = names.map(|c| c.compat_names().0.to_owned());
+                        authorities.extend(names.map(|subject| (stem.to_owned(), subject)));
+                        for certificate in all {
+                            store.add(certificate);
+                        }
+                    }
                     Err(error) => warnings.push(format!("`{name}`: {error}")),
                 }
             } else if ending.strip_prefix('r').is_some_and(number) {
@@ -96,8 +107,20 @@ impl TrustStore {
                     warnings.push(format!("`{name}`: {reason}"));
                 }
             } else if ending == "signing_policy" {
-                store.policies.push(SigningPolicy::parse(&String::from_utf8_lossy(&bytes)));
+                let policy = SigningPolicy::parse(&String::from_utf8_lossy(&bytes));
+                policies.push((stem.to_owned(), policy));
             }
+        }
+        for (stem, policy) in policies {
+            for (_, subject) in authorities.iter().filter(|(s, _)| *s == stem) {
+                if !policy.speaks_of(subject) {
+                    warnings.push(format!(
+                        "`{stem}.signing_policy` has no rule for `{subject}`, which therefore may certify nobody"
+                    ));
+                    store.policies.push(SigningPolicy::closed(subject));
+                }
+            }
+            store.policies.push(policy);
         }
         if store.anchors.is_empty() {
             return Err(TrustError::Empty);
@@ -136,7 +159,7 @@ impl TrustStore {
 
     /// Judges a chain (DER, the leaf first) as of one instant; revocation lists included.
     pub fn check(&self, chain: &[Vec<u8>], at: Timestamp) -> ChainOutcome {
-        self.judge(chain, at, true)
+        self.judge(chain, at, Question::Now)
     }
 
     /// Judges the chain of an endorsement: right when it was made and right now. A revocation counts
@@ -147,7 +170,7 @@ impl TrustStore {
         endorsed_at: Option<Timestamp>,
         now: Timestamp,
     ) -> ChainOutcome {
-        let mut outcome = self.judge(chain, now, true);
+        let mut outcome = self.judge(chain, now, Question::Now);
         let Some(at) = endorsed_at else { return outcome };
         if at > now.saturating_add(CLOCK_SKEW).unwrap_or(now) {
             outcome.reasons.push(format!("the endorsement is dated in the future: {at}"));
@@ -156,7 +179,7 @@ impl TrustStore {
             }
             return outcome;
         }
-        let then = self.judge(chain, at, false);
+        let then = self.judge(chain, at, Question::Then);
         if then.state != SignerState::Trusted && outcome.state == SignerState::Trusted {
             outcome.state = then.state;
             outcome.reasons.extend(
@@ -166,7 +189,7 @@ impl TrustStore {
         outcome
     }
 
-    fn judge(&self, chain: &[Vec<u8>], at: Timestamp, revocation: bool) -> ChainOutcome {
+    fn judge(&self, chain: &[Vec<u8>], at: Timestamp, question: Question) -> ChainOutcome {
         let untrusted = |identity: Subject, reason: String| ChainOutcome {
             state: SignerState::Untrusted,
             reasons: vec![reason],
@@ -189,36 +212,71 @@ impl TrustStore {
         let (Ok(ours), Ok(parsed)) = (ours, parsed) else {
             return untrusted(nobody(), "a certificate of the chain cannot be read".to_owned());
         };
-        let proxies = match walk(&parsed, at) {
-            Ok(proxies) => proxies,
-            Err(ProxyFault::Wrong(reason)) => return untrusted(ours[0].subject().clone(), reason),
-            Err(ProxyFault::Expired(reason)) => {
-                let identity = ours[0].subject().clone();
-                return ChainOutcome { state: SignerState::Expired, ..untrusted(identity, reason) };
-            }
+        let outcome = match walk(&parsed, at) {
+            Ok(proxies) => self.judge_person(&ours, &parsed, proxies, at, question),
+            Err(reason) => return untrusted(ours[0].subject().clone(), reason),
         };
-        self.judge_person(&ours[proxies.count..], &parsed[proxies.count], proxies, at, revocation)
+        if outcome.state == SignerState::Expired && question != Question::Ever {
+            return self.judge_expired(chain, &ours, outcome);
+        }
+        outcome
+    }
+
+    /// "Expired" is said of a chain that was right once. The times at which all its certificates were
+    /// valid, if there are any, begin when one of them began. Anchors count at any time: a renewed one
+    /// stands for its predecessor.
+    fn judge_expired(
+        &self,
+        chain: &[Vec<u8>],
+        certificates: &[Certificate],
+        mut outcome: ChainOutcome,
+    ) -> ChainOutcome {
+        let begins: BTreeSet<Timestamp> =
+            certificates.iter().chain(&self.intermediates).map(Certificate::not_before).collect();
+        let mut refused = None;
+        for begin in begins {
+            let then = self.judge(chain, begin, Question::Ever);
+            match then.state {
+                SignerState::Trusted => return outcome,
+                SignerState::Expired => {}
+                _ => refused = refused.or(Some(then.reasons)),
+            }
+        }
+        let never = || vec!["its certificates were never valid at one time".to_owned()];
+        outcome.state = SignerState::Untrusted;
+        outcome.reasons.extend(refused.unwrap_or_else(never));
+        outcome
     }
 
     fn judge_person(
         &self,
         chain: &[Certificate],
-        parsed: &X509Certificate<'_>,
+        parsed: &[X509Certificate<'_>],
         proxies: Proxies,
         at: Timestamp,
-        revocation: bool,
+        question: Question,
     ) -> ChainOutcome {
+        let chain = &chain[proxies.count..];
         let person = &chain[0];
-        let found = match self.is_anchor_itself(person) {
-            true if person.is_valid_at(at) => Ok(Vec::new()),
-            true => Err((SignerState::Expired, not_valid(person, at))),
-            false => usage(parsed).and_then(|()| self.path(chain, at)),
-        };
+        // The keys of the proxies sign too, each for the one in front of it.
+        let found = parsed[..proxies.count].iter().try_for_each(usage).and_then(|()| {
+            match self.anchors.contains(person) {
+                true if person.is_valid_at(at) => Ok(Vec::new()),
+                true => Err((SignerState::Expired, not_valid(person, at))),
+                false => {
+                    usage(&parsed[proxies.count]).and_then(|()| self.path(chain, at, question))
+                }
+            }
+        });
         let judged = found.and_then(|path| {
             self.policies_allow(person, &path)?;
-            if revocation { self.not_revoked(person, &path, at) } else { Ok(Vec::new()) }
+            let looked_up = question == Question::Now;
+            if looked_up { self.not_revoked(person, &path, at) } else { Ok(Vec::new()) }
         });
         let (state, reasons) = match judged {
+            Ok(_) if proxies.out_of_time => {
+                (SignerState::Expired, vec!["a proxy is not valid at that time".to_owned()])
+            }
             Ok(notes) => (SignerState::Trusted, notes),
             Err((state, reason)) => (state, vec![reason]),
         };
@@ -226,22 +284,25 @@ impl TrustStore {
         ChainOutcome { state, reasons, identity, proxies: proxies.count, limited: proxies.limited }
     }
 
-    /// A certificate that the site trusts as itself.
-    fn is_anchor_itself(&self, person: &Certificate) -> bool {
-        self.anchors.contains(person)
-    }
-
     /// The certificates from the person's issuer up to the anchor.
-    fn path(&self, chain: &[Certificate], at: Timestamp) -> Result<Vec<Certificate>, Fault> {
+    fn path(
+        &self,
+        chain: &[Certificate],
+        at: Timestamp,
+        question: Question,
+    ) -> Result<Vec<Certificate>, Fault> {
         let person = &chain[0];
-        let ders: Vec<CertificateDer<'_>> = self
+        let authorities: Vec<(&Certificate, CertificateDer<'_>)> = self
             .anchors
             .iter()
             .filter(|c| c.is_ca())
-            .map(|c| CertificateDer::from(c.der()))
+            .map(|c| (c, CertificateDer::from(c.der())))
             .collect();
-        let anchors: Vec<TrustAnchor<'_>> =
-            ders.iter().filter_map(|d| anchor_from_trusted_cert(d).ok()).collect();
+        let anchors: Vec<(&Certificate, TrustAnchor<'_>)> = authorities
+            .iter()
+            .filter_map(|(c, der)| Some((*c, anchor_from_trusted_cert(der).ok()?)))
+            .collect();
+        let tops: Vec<TrustAnchor<'_>> = anchors.iter().map(|(_, anchor)| anchor.clone()).collect();
         let between: Vec<CertificateDer<'_>> = chain[1..]
             .iter()
             .chain(&self.intermediates)
@@ -254,27 +315,30 @@ impl TrustStore {
         })?;
         let seconds = u64::try_from(at.as_second()).unwrap_or_default();
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let path = end
-            .verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &between, time, Usage, None, None)
-            .map_err(|error| self.explain(&error, chain, at))?;
-        let mut certificates: Vec<Certificate> = path
-            .intermediate_certificates()
-            .filter_map(|c| Certificate::from_der(&c.der()).ok())
-            .collect();
-        let root = path.anchor();
-        let anchor = ders.iter().zip(self.anchors.iter().filter(|c| c.is_ca())).find(|(der, _)| {
-            anchor_from_trusted_cert(der).is_ok_and(|a| {
-                a.subject == root.subject
-                    && a.subject_public_key_info == root.subject_public_key_info
-            })
-        });
-        if let Some((_, anchor)) = anchor {
-            if !anchor.is_valid_at(at) {
-                return Err((SignerState::Expired, not_valid(anchor, at)));
+        // The first path that is right in every way counts; of the others, the last fault is told.
+        let (found, fault) = (RefCell::new(None), RefCell::new(None));
+        let accept = |path: &VerifiedPath<'_>| {
+            let mut last = None;
+            let candidates = anchors.iter().filter(|(_, anchor)| anchor == path.anchor());
+            for (anchor, _) in candidates {
+                match accept_path(path, anchor, at, question) {
+                    Ok(certificates) => {
+                        found.replace(Some(certificates));
+                        return Ok(());
+                    }
+                    Err(reason) => last = Some(reason),
+                }
             }
-            certificates.push(anchor.clone());
+            fault.replace(last);
+            Err(Error::UnknownIssuer)
+        };
+        let algorithms = ALL_VERIFICATION_ALGS;
+        match end.verify_for_usage(algorithms, &tops, &between, time, Usage, None, Some(&accept)) {
+            Ok(_) => found.into_inner().ok_or_else(|| wrong("no path was found".to_owned())),
+            Err(error) => {
+                Err(fault.into_inner().unwrap_or_else(|| self.explain(&error, chain, at)))
+            }
         }
-        Ok(certificates)
     }
 
     fn explain(&self, error: &Error, chain: &[Certificate], at: Timestamp) -> Fault {
@@ -292,6 +356,21 @@ impl TrustStore {
                 );
                 (SignerState::Untrusted, text)
             }
+            Error::UnsupportedSignatureAlgorithmContext(_)
+            | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+                let text = format!(
+                    "a certificate in the chain of `{}` is signed with an algorithm that is not accepted",
+                    person.subject()
+                );
+                (SignerState::Untrusted, text)
+            }
+            Error::RequiredEkuNotFoundContext(_) => {
+                let text = format!(
+                    "the purposes of `{}` or of its authorities do not include signing: clientAuth, codeSigning or emailProtection",
+                    person.subject()
+                );
+                (SignerState::Untrusted, text)
+            }
             other => (
                 SignerState::Untrusted,
                 format!("the chain of `{}` is not accepted: {other}", person.subject()),
@@ -301,8 +380,9 @@ impl TrustStore {
 
     /// Each authority may certify only what its signing policy says, where it has one.
     fn policies_allow(&self, person: &Certificate, path: &[Certificate]) -> Result<(), Fault> {
-        let links = std::iter::once(person).chain(path);
-        for certificate in links.filter(|c| !c.is_self_issued()) {
+        // A self-issued authority is the same authority with another key; a person never is.
+        let authorities = path.iter().filter(|c| !c.is_self_issued());
+        for certificate in std::iter::once(person).chain(authorities) {
             let (subject, issuer) = certificate.compat_names();
             let spoken: Vec<&SigningPolicy> =
                 self.policies.iter().filter(|p| p.speaks_of(issuer)).collect();
@@ -345,6 +425,47 @@ impl TrustStore {
         }
         Ok(notes)
     }
+}
+
+/// What is asked of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Is it right now? Revocation lists count.
+    Now,
+    /// Was it right then? Revocation is asked of today only.
+    Then,
+    /// The same, under anchors of any time.
+    Ever,
+}
+
+/// What the library leaves to us: usages of authorities, and limits of the anchor's own certificate.
+fn accept_path(
+    path: &VerifiedPath<'_>,
+    anchor: &Certificate,
+    at: Timestamp,
+    question: Question,
+) -> Result<Vec<Certificate>, Fault> {
+    let mut certificates: Vec<Certificate> = path
+        .intermediate_certificates()
+        .map(|c| Certificate::from_der(&c.der()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| (SignerState::Untrusted, error.to_string()))?;
+    let below = certificates.iter().filter(|c| !c.is_self_issued()).count();
+    certificates.push(anchor.clone());
+    for certificate in &certificates {
+        if let Some(fault) = certificate.authority_fault() {
+            let text = format!("`{}` cannot be an authority: {fault}", certificate.subject());
+            return Err((SignerState::Untrusted, text));
+        }
+    }
+    if anchor.path_length().is_some_and(|limit| below > limit as usize) {
+        let text = format!("`{}` does not allow so many authorities below it", anchor.subject());
+        return Err((SignerState::Untrusted, text));
+    }
+    if question != Question::Ever && !anchor.is_valid_at(at) {
+        return Err((SignerState::Expired, not_valid(anchor, at)));
+    }
+    Ok(certificates)
 }
 
 /// A state that is not "trusted", and why.
@@ -394,6 +515,13 @@ impl ExtendedKeyUsageValidator for Usage {
             }
         }
         // None at all means every purpose.
-        if any { Err(Error::UnsupportedCriticalExtension) } else { Ok(()) }
+        if any {
+            let (required, present) = (KeyUsage::client_auth(), Vec::new());
+            return Err(Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext {
+                required,
+                present,
+            }));
+        }
+        Ok(())
     }
 }

@@ -19,13 +19,15 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("unzip", "unzip"),
 ];
 
+/// Python modules by their file, and the Debian package that brings them.
+const MODULES: [(&str, &str); 1] =
+    [("/usr/lib/python3/dist-packages/tusclient/client.py", "python3-tuspy")];
+
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
-    let missing: Vec<&str> = PROGRAMS
-        .iter()
-        .filter(|(program, _)| find(program).is_none())
-        .map(|(_, package)| *package)
-        .collect();
+    let programs = PROGRAMS.iter().filter(|(program, _)| find(program).is_none());
+    let modules = MODULES.iter().filter(|(file, _)| !Path::new(file).is_file());
+    let missing: Vec<&str> = programs.chain(modules).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         println!("every program the tests use is here");
     } else {

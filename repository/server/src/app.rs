@@ -3,10 +3,12 @@
 use crate::admission::Site;
 use crate::audit::{Action, Audit, Entry};
 use crate::error::ApiError;
+use crate::handlers::publish::store_error;
 use crate::metrics::Metrics;
 use crate::pages::Frame;
 use crate::settings::Settings;
 use crate::sums::Sums;
+use crate::who::Caller;
 use axum::http::{HeaderMap, header};
 use axum_extra::extract::cookie::Key;
 use jiff::Timestamp;
@@ -16,7 +18,8 @@ use std::sync::Arc;
 use stratus_anchors::Anchors;
 use stratus_identity::{Identities, Person, Tokens};
 use stratus_manifest::Policy;
-use stratus_store::Store;
+use stratus_model::AppliancePath;
+use stratus_store::{Record, Store};
 use stratus_x509::TrustStore;
 
 /// The service's state; cheap to clone.
@@ -66,37 +69,36 @@ impl App {
         }
     }
 
-    /// The server as people reach it, without a slash at the end.
-    pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
+    /// What is published at a place, by this server or by another one at the same bucket.
+    pub(crate) async fn record(
+        &self,
+        path: &AppliancePath,
+    ) -> Result<Option<Arc<Record>>, ApiError> {
+        self.store.resolve(path).await.map_err(store_error)
+    }
+
+    /// The server as people reach it, without a slash at the end: what the site says, or else what
+    /// this request was sent to.
+    pub(crate) fn base_url(&self, headers: &HeaderMap, tls: bool) -> String {
         if let Some(url) = &self.settings.public_url {
             return url.as_str().trim_end_matches('/').to_owned();
         }
-        let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
+        let scheme = if tls { "https" } else { "http" };
         let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
         // A name that is no host name is not repeated into links.
         let plain = |h: &&str| {
             h.len() <= 255 && h.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
         };
-        match host.filter(plain) {
-            Some(host) => format!("{scheme}://{host}"),
-            None => {
-                self.settings.listen.first().map_or_else(String::new, |a| format!("{scheme}://{a}"))
-            }
-        }
+        host.filter(plain).map(|host| format!("{scheme}://{host}")).unwrap_or_default()
     }
 
     /// What a page shows around its content.
-    pub(crate) fn frame(
-        &self,
-        headers: &HeaderMap,
-        person: Option<&Person>,
-        here: &'static str,
-    ) -> Frame {
+    pub(crate) fn frame(&self, caller: &Caller, here: &'static str) -> Frame {
         Frame {
             site: self.settings.title.clone(),
-            login: person.map(|p| p.login.clone()),
+            login: caller.person.as_ref().map(|p| p.login.clone()),
             here,
-            base_url: self.base_url(headers),
+            base_url: caller.base_url.clone(),
         }
     }
 

@@ -4,10 +4,11 @@ use crate::app::App;
 use crate::error::{ApiError, Cause};
 use crate::handlers::{account, api, files, health, marketplace, people, tus};
 use crate::metrics::RequestLabels;
+use crate::who::Caller;
 use crate::{assets, pages};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -103,8 +104,9 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 
 /// Around every request: a number, the log line, the metrics, common headers, and errors as pages
 /// for those who read pages.
-async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    name_host(&mut request);
     let id = uuid::Uuid::new_v4().simple().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let headers = request.headers().clone();
@@ -112,7 +114,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         app.metrics.problem(problem.kind.name());
-        response = with_problem(&app, response, problem, &headers, page, &path, &id);
+        response = with_problem(&app, response, problem, page, &path, &id);
     }
     let labels = RequestLabels {
         route: route_label(&path),
@@ -134,12 +136,19 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     response
 }
 
+/// HTTP/2 names the host in `:authority`, and that counts (RFC 9113 section 8.3.1).
+fn name_host(request: &mut Request) {
+    let authority = request.uri().authority().map(|a| HeaderValue::from_str(a.as_str()));
+    if let Some(Ok(host)) = authority {
+        request.headers_mut().insert(header::HOST, host);
+    }
+}
+
 /// Completes a problem with its place and number, as JSON or as a page.
 fn with_problem(
     app: &App,
     response: Response,
     mut problem: Problem,
-    headers: &HeaderMap,
     page: bool,
     path: &str,
     id: &str,
@@ -148,7 +157,7 @@ fn with_problem(
     problem.request_id = Some(id.to_owned());
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let frame = app.frame(headers, None, "");
+    let frame = app.frame(&Caller::nobody(), "");
     let shown = page.then(|| pages::problem(&frame, &problem).ok()).flatten();
     let body = if let Some(shown) = shown {
         let (page_parts, body) = shown.into_parts();

@@ -24,9 +24,16 @@ use stratus_x509::Certificate;
 pub(crate) struct Caller {
     pub(crate) person: Option<Person>,
     pub(crate) from: IpAddr,
+    /// The server as this caller reaches it, without a slash at the end.
+    pub(crate) base_url: String,
 }
 
 impl Caller {
+    /// Somebody about whom nothing was asked.
+    pub(crate) fn nobody() -> Self {
+        Self { person: None, from: IpAddr::V4(Ipv4Addr::LOCALHOST), base_url: String::new() }
+    }
+
     /// The person, or 401.
     pub(crate) fn required(&self) -> Result<&Person, ApiError> {
         self.person.as_ref().ok_or_else(|| ApiError::login("Log in to do this."))
@@ -48,7 +55,8 @@ impl FromRequestParts<App> for Caller {
         let peer = parts.extensions.get::<Peer>();
         let from = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |p| p.address.ip());
         let person = identify(&parts.headers, peer, from, app).await?;
-        Ok(Self { person, from })
+        let base_url = app.base_url(&parts.headers, peer.is_some_and(|p| p.tls));
+        Ok(Self { person, from, base_url })
     }
 }
 

@@ -142,10 +142,10 @@ impl Directory {
     /// The section `[identity.ldap]` that asks these servers, with `more` lines.
     pub fn section(&self, urls: &[String], more: &str) -> String {
         format!(
-            "[identity.ldap]\nurls = {urls:?}\nca = {:?}\nbase = \"dc=example,dc=org\"\n\
-             bind_dn = \"cn=robot,dc=example,dc=org\"\nbind_password_file = {:?}\ntimeout = \"2s\"\n{more}\n",
-            self.ca(),
-            self.robot_password()
+            "[identity.ldap]\nurls = {urls:?}\nca = \"{}\"\nbase = \"dc=example,dc=org\"\n\
+             bind_dn = \"cn=robot,dc=example,dc=org\"\nbind_password_file = \"{}\"\ntimeout = \"2s\"\n{more}\n",
+            self.ca().display(),
+            self.robot_password().display()
         )
     }
 

@@ -4,12 +4,14 @@
 //! ended by its process id when the value that started it is dropped.
 
 mod appliance;
+mod browser;
 mod directory;
 mod programs;
 mod repository;
 mod requests;
 
 pub use appliance::{Appliance, disk};
+pub use browser::Browser;
 pub use directory::{DIRECTORY_PASSWORD, Directory};
 pub use programs::{Output, program, run, tool};
 pub use repository::{PASSWORD, Repository, Setup};

@@ -26,6 +26,8 @@ pub struct Setup {
     pub environment: Vec<(String, String)>,
     /// Size of a file system of its own for the data, as `mount` takes it; only the server sees it.
     pub small_disk: Option<&'static str>,
+    /// Trust anchors other than the repository's own `signer.crt`.
+    pub trust: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -38,6 +40,7 @@ impl Default for Setup {
             people: vec!["signer", "other"],
             environment: Vec::new(),
             small_disk: None,
+            trust: None,
         }
     }
 }
@@ -277,9 +280,13 @@ fn prepare(folder: &Path, setup: &Setup) {
     for login in &setup.people {
         writeln!(users, "{login}:{}", hash.stdout.trim()).expect("a line");
     }
+    let trust = setup.trust.clone().unwrap_or_else(|| PathBuf::from("signer.crt"));
     let site = format!(
-        "[repository]\nlisten = \"127.0.0.1:0\"\ndata = \"data\"\ntls_certificate = \"server.crt\"\ntls_key = \"server.key\"\ntrust = \"signer.crt\"\n{}\n{}\n{}",
-        setup.repository, setup.tables, setup.identity
+        "[repository]\nlisten = \"127.0.0.1:0\"\ndata = \"data\"\ntls_certificate = \"server.crt\"\ntls_key = \"server.key\"\ntrust = \"{}\"\n{}\n{}\n{}",
+        trust.display(),
+        setup.repository,
+        setup.tables,
+        setup.identity
     );
     fs::write(folder.join("site.toml"), site).expect("a site file");
 }

@@ -7,7 +7,7 @@ use crate::pages::{self, Account, TokenRow};
 use crate::session;
 use crate::who::{Caller, refused};
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -50,10 +50,9 @@ pub(crate) struct OldToken {
 pub(crate) async fn form(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
     Query(next): Query<Next>,
 ) -> Result<Response, ApiError> {
-    let frame = app.frame(&headers, caller.person.as_ref(), "login");
+    let frame = app.frame(&caller, "login");
     pages::login(&frame, local(&next.next), None)
 }
 
@@ -61,7 +60,6 @@ pub(crate) async fn form(
 pub(crate) async fn login(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
     Form(form): Form<Login>,
 ) -> Result<Response, ApiError> {
     let now = Timestamp::now();
@@ -72,7 +70,7 @@ pub(crate) async fn login(
         Err(refusal) => {
             let error = refused(refusal);
             let sentence = error.sentence();
-            let frame = app.frame(&headers, None, "login");
+            let frame = app.frame(&Caller { person: None, ..caller }, "login");
             let mut response = pages::login(&frame, next, Some(&sentence))?;
             *response.status_mut() = error.into_response().status();
             return Ok(response);
@@ -93,13 +91,9 @@ pub(crate) async fn logout(State(app): State<App>) -> Response {
 }
 
 /// `GET /account`.
-pub(crate) async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(crate) async fn show(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
     match &caller.person {
-        Some(person) => account(&app, &headers, person, None, None),
+        Some(person) => account(&app, &caller, person, None, None),
         None => Ok(Redirect::to("/login?next=/account").into_response()),
     }
 }
@@ -108,7 +102,6 @@ pub(crate) async fn show(
 pub(crate) async fn make_token(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
     Form(form): Form<NewToken>,
 ) -> Result<Response, ApiError> {
     let person = with_password(&caller)?;
@@ -116,7 +109,7 @@ pub(crate) async fn make_token(
         form.paths.split([',', ' ']).filter(|p| !p.is_empty()).map(str::to_owned).collect();
     let scopes = match Scopes::publishing(paths) {
         Ok(scopes) => scopes,
-        Err(fault) => return account(&app, &headers, person, None, Some(fault.to_string())),
+        Err(fault) => return account(&app, &caller, person, None, Some(fault.to_string())),
     };
     let now = Timestamp::now();
     let ends = now + SignedDuration::from_hours(24 * i64::from(form.days.clamp(1, 366)));
@@ -126,7 +119,7 @@ pub(crate) async fn make_token(
         .create(&person.login, scopes, Some(ends), &note, now)
         .map_err(ApiError::internal)?;
     app.audit(caller.from, person, Action::TokenMade, &made.id, None, None).await?;
-    account(&app, &headers, person, Some(made.secret.expose_secret().to_owned()), None)
+    account(&app, &caller, person, Some(made.secret.expose_secret().to_owned()), None)
 }
 
 /// `POST /account/tokens/revoke`.
@@ -159,7 +152,7 @@ fn with_password(caller: &Caller) -> Result<&Person, ApiError> {
 
 fn account(
     app: &App,
-    headers: &HeaderMap,
+    caller: &Caller,
     person: &Person,
     secret: Option<String>,
     fault: Option<String>,
@@ -170,7 +163,11 @@ fn account(
     let tokens = app.tokens.list().into_iter().filter(|t| t.owner == person.login);
     let shown = Account {
         groups: or_none(person.groups.iter().cloned().collect()),
-        subjects: or_none(person.subjects.iter().map(ToString::to_string).collect()),
+        subjects: if person.subjects.is_empty() && !app.identities.binds_subjects() {
+            "every signer that the rules of this site allow".to_owned()
+        } else {
+            or_none(person.subjects.iter().map(ToString::to_string).collect())
+        },
         tokens: tokens
             .map(|t| TokenRow {
                 id: t.id,
@@ -183,7 +180,7 @@ fn account(
         secret,
         fault,
     };
-    let frame = app.frame(headers, Some(person), "account");
+    let frame = app.frame(caller, "account");
     pages::account(&frame, &shown)
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn folder(
         return Ok(([(header::CONTENT_TYPE, "application/json"), (header::VARY, "Accept")], body)
             .into_response());
     }
-    pages::files(&app.frame(&parts.headers, caller.person.as_ref(), "files"), &listing)
+    pages::files(&app.frame(&caller, "files"), &listing)
 }
 
 /// `/images/…`: one of an appliance's files.
@@ -94,7 +94,7 @@ async fn read(
 ) -> Result<Response, ApiError> {
     let (caller, parts, _) = caller_and_body(&app, request).await?;
     caller.may_read(&app)?;
-    let Some(record) = app.store.lookup(&path) else {
+    let Some(record) = app.record(&path).await? else {
         if let Some(inside) = versionless(&path).filter(|p| app.store.lookup(p).is_some()) {
             return Ok(Redirect::permanent(&Route::file(&inside, kind).to_path()).into_response());
         }

@@ -17,15 +17,14 @@ use stratus_store::Record;
 
 /// `/appliance`: what should be used today.
 pub(crate) async fn list(app: App, request: Request) -> Result<Response, ApiError> {
-    let (caller, parts) = caller(&app, request).await?;
+    let (caller, _) = caller(&app, request).await?;
     caller.may_read(&app)?;
     let now = Timestamp::now();
-    let base_url = app.base_url(&parts.headers);
     let records = app.store.all();
     let usable = records
         .iter()
         .filter(|r| views::validity(r, now) == Validity::Valid && r.damaged.is_none());
-    let list = usable.map(|r| market(&app, r, &base_url, now)).collect();
+    let list = usable.map(|r| market(&app, r, &caller.base_url, now)).collect();
     Ok(json(Marketplace::new(list).to_json()))
 }
 
@@ -37,7 +36,7 @@ pub(crate) async fn one(app: App, id: &Token, request: Request) -> Result<Respon
     if crate::pages::wants_page(&parts.headers) {
         return Ok(Redirect::to(&format!("/appliances/{}", record.path)).into_response());
     }
-    Ok(json(market(&app, &record, &app.base_url(&parts.headers), Timestamp::now()).to_json()))
+    Ok(json(market(&app, &record, &caller.base_url, Timestamp::now()).to_json()))
 }
 
 /// `/appliance/{id}/download/{n}`: a redirect to the file.
@@ -47,10 +46,10 @@ pub(crate) async fn download(
     file: u16,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (caller, parts) = caller(&app, request).await?;
+    let (caller, _) = caller(&app, request).await?;
     caller.may_read(&app)?;
     let record = find(&app, id)?;
-    let appliance = market(&app, &record, &app.base_url(&parts.headers), Timestamp::now());
+    let appliance = market(&app, &record, &caller.base_url, Timestamp::now());
     let url = appliance.file_url(file).ok_or_else(|| nothing(id))?;
     // 302, as official marketplaces answer; they also tell the size of the image inside.
     let size = record.content.bytes.to_string();

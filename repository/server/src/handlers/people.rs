@@ -6,7 +6,6 @@ use crate::handlers::api;
 use crate::pages::{self, Catalogue};
 use crate::who::Caller;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use stratus_model::AppliancePath;
 use stratus_repository_api::problem::ProblemKind;
@@ -16,7 +15,6 @@ use stratus_repository_api::search::SearchQuery;
 pub(crate) async fn catalogue(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     caller.may_read(&app)?;
@@ -28,7 +26,7 @@ pub(crate) async fn catalogue(
         Err(error) => (SearchQuery::default(), Some(error.to_string())),
     };
     let page = api::page(&app, &query).await?;
-    let frame = app.frame(&headers, caller.person.as_ref(), "catalogue");
+    let frame = app.frame(&caller, "catalogue");
     pages::catalogue(&frame, &Catalogue { query: &query, page: &page, fault })
 }
 
@@ -36,23 +34,18 @@ pub(crate) async fn catalogue(
 pub(crate) async fn appliance(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
     Path(path): Path<String>,
 ) -> Result<Response, ApiError> {
     caller.may_read(&app)?;
     let nothing =
         || ApiError::public(ProblemKind::NotFound, "There is no appliance at this place.");
     let path = AppliancePath::parse(&path).map_err(|_| nothing())?;
-    let record = app.store.lookup(&path).ok_or_else(nothing)?;
-    let frame = app.frame(&headers, caller.person.as_ref(), "catalogue");
+    let record = app.record(&path).await?.ok_or_else(nothing)?;
+    let frame = app.frame(&caller, "catalogue");
     pages::appliance(&frame, &api::detail(&app, &record), record.damaged.is_some())
 }
 
 /// `/upload`.
-pub(crate) async fn upload(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    pages::upload(&app.frame(&headers, caller.person.as_ref(), "upload"))
+pub(crate) async fn upload(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
+    pages::upload(&app.frame(&caller, "upload"))
 }

@@ -42,7 +42,7 @@ pub(crate) async fn image(
         return Err(ApiError::public(ProblemKind::UnsupportedMediaType, detail));
     }
     let length = content_length(&parts.headers);
-    if let Some(record) = app.store.lookup(&path) {
+    if let Some(record) = app.record(&path).await? {
         return same_again(&app, &record, length, body, &path).await;
     }
     let staged = begin(&app, &path, &person.login, &parts.headers, length).await?;
@@ -71,7 +71,7 @@ pub(crate) async fn manifest(
     let (caller, _, body) = caller_and_body(&app, request).await?;
     let person = may_publish(&caller, &path)?.clone();
     let bytes = document(body).await?;
-    if let Some(record) = app.store.lookup(&path) {
+    if let Some(record) = app.record(&path).await? {
         let same = sha256(&bytes) == record.manifest.sha256;
         return if same { Ok(already(&path)) } else { Err(taken(&path)) };
     }
@@ -98,7 +98,7 @@ pub(crate) async fn deprecation(
         ));
     }
     let bytes = document(body).await?;
-    let record = app.store.lookup(&path).ok_or_else(|| missing(&path))?;
+    let record = app.record(&path).await?.ok_or_else(|| missing(&path))?;
     let trust = app.trust();
     let site = app.site(trust.as_deref());
     let (statement, signer) =
@@ -144,7 +144,7 @@ pub(crate) async fn delete(
             "Only administrators can delete an appliance.",
         ));
     }
-    let record = app.store.lookup(&path).ok_or_else(|| missing(&path))?;
+    let record = app.record(&path).await?.ok_or_else(|| missing(&path))?;
     app.audit(
         caller.from,
         &person,

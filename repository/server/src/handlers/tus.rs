@@ -71,7 +71,7 @@ async fn create(app: App, request: Request) -> Result<Response, ApiError> {
     version(&parts.headers)?;
     let path = place(&parts.headers)?;
     let person = may_publish(&caller, &path)?.clone();
-    if app.store.lookup(&path).is_some() {
+    if app.record(&path).await?.is_some() {
         let detail = format!("/images/{path} is published already; choose another version.");
         return Err(ApiError::public(ProblemKind::Conflict, detail));
     }
@@ -94,7 +94,8 @@ async fn create(app: App, request: Request) -> Result<Response, ApiError> {
         Some(staged.pause().await.map_err(store_error)?)
     };
     let mut response = StatusCode::CREATED.into_response();
-    let place = format!("{}/uploads/{id}", app.base_url(&parts.headers));
+    // Relative: right behind any proxy.
+    let place = format!("/uploads/{id}");
     response
         .headers_mut()
         .insert(header::LOCATION, HeaderValue::try_from(place).map_err(ApiError::internal)?);

@@ -219,11 +219,11 @@ fn commands(frame: &Frame, detail: &ApplianceDetail) -> Commands {
     let file = a.links.image.rsplit('/').next().unwrap_or_default();
     Commands {
         stratus: format!(
-            "stratus-download-image {} --repository {url} --trust trusted.pem -o {}.img",
+            "stratus-download-image {} \\\n    --repository {url} --trust trusted.pem -o {}.img",
             a.name, a.name
         ),
         curl: format!(
-            "curl -fO {url}{} && curl -fO {url}{}.sha256\nsha256sum -c {file}.sha256",
+            "curl -fO {url}{}\ncurl -fO {url}{}.sha256\nsha256sum -c {file}.sha256",
             a.links.image, a.links.image
         ),
     }

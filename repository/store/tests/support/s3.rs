@@ -40,7 +40,7 @@ impl Server {
         server
     }
 
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let objects = tempfile::tempdir().unwrap();
         // A bucket is a folder here.
         fs::create_dir(objects.path().join(BUCKET)).unwrap();
@@ -93,7 +93,8 @@ fn program() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = [
         std::env::var_os("STRATUS_TOOLS").map(PathBuf::from),
-        Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools")),
+        // Where `cargo xtask test` puts it; examples are not told that place.
+        option_env!("CARGO_TARGET_TMPDIR").map(|folder| Path::new(folder).join("../tools")),
     ];
     std::env::split_paths(&path)
         .chain(tools.into_iter().flatten().flat_map(|t| [t.clone(), t.join("bin")]))
