@@ -30,6 +30,7 @@ mod index;
 mod keyed;
 mod look;
 mod reader;
+mod recent;
 mod record;
 mod repeat;
 mod settings;

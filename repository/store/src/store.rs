@@ -15,8 +15,12 @@ use crate::backend::{Backend, Small};
 use crate::catalog::Catalog;
 use crate::index::{Index, Page, Sqlite};
 use crate::keyed::Keyed;
+use crate::recent::Recent;
 use crate::staged::Slot;
-use crate::{ImageSource, Listing, ManifestReader, Place, Record, Settings, StoreError, UploadId};
+use crate::store::publish::sha256;
+use crate::{
+    FileFacts, ImageSource, Listing, ManifestReader, Place, Record, Settings, StoreError, UploadId,
+};
 use bytes::Bytes;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
@@ -41,6 +45,7 @@ struct Inner {
     slots: Keyed<UploadId, Slot>,
     /// Held while a place is published, deprecated, deleted.
     places: Keyed<AppliancePath, ()>,
+    recent: Recent,
     /// One background comparison at a time: it is never urgent and reads whole images.
     checking: Semaphore,
     staged_bytes: AtomicU64,
@@ -89,6 +94,7 @@ impl Store {
             reader,
             slots: Keyed::default(),
             places: Keyed::default(),
+            recent: Recent::default(),
             checking: Semaphore::new(1),
             staged_bytes: AtomicU64::new(0),
             _lock: lock,
@@ -186,22 +192,43 @@ impl Store {
 
     /// The signed bytes of the manifest.
     pub async fn manifest_bytes(&self, record: &Record) -> Result<Bytes, StoreError> {
-        self.small_bytes(record, Small::Manifest).await
+        self.small_bytes(record, Small::Manifest, &record.manifest).await
     }
 
     /// The signed bytes of the deprecation.
     pub async fn deprecation_bytes(&self, record: &Record) -> Result<Bytes, StoreError> {
-        self.small_bytes(record, Small::Deprecation).await
+        let absent = || not_published(record, FileKind::Deprecation);
+        let facts = record.deprecation.as_ref().ok_or_else(absent)?;
+        self.small_bytes(record, Small::Deprecation, facts).await
     }
 
-    async fn small_bytes(&self, record: &Record, which: Small) -> Result<Bytes, StoreError> {
+    /// A small file whose bytes are those that were published, or an error.
+    async fn small_bytes(
+        &self,
+        record: &Record,
+        which: Small,
+        facts: &FileFacts,
+    ) -> Result<Bytes, StoreError> {
+        if let Some(bytes) = self.0.recent.get(&facts.sha256) {
+            return Ok(bytes);
+        }
         let kind = match which {
             Small::Manifest => FileKind::Manifest,
             Small::Deprecation => FileKind::Deprecation,
         };
-        let absent = || StoreError::NotPublished { path: record.path.file(kind).to_string() };
-        Ok(self.backend().small(&record.path, which).await?.ok_or_else(absent)?.bytes)
+        let found = self.backend().small(&record.path, which).await?;
+        let bytes = found.ok_or_else(|| not_published(record, kind))?.bytes;
+        if sha256(&bytes) != facts.sha256 {
+            let reason = "its bytes are not those that were published".to_owned();
+            return Err(StoreError::Damaged { path: record.path.file(kind).to_string(), reason });
+        }
+        self.0.recent.keep(facts.sha256.clone(), bytes.clone());
+        Ok(bytes)
     }
+}
+
+fn not_published(record: &Record, kind: FileKind) -> StoreError {
+    StoreError::NotPublished { path: record.path.file(kind).to_string() }
 }
 
 /// One server for each folder, as long as the file is open.

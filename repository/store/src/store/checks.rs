@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::reconcile::with_causes;
+use crate::backend::Small;
 use crate::{ImageSource, Record, StoreError, compare, look};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -93,12 +94,11 @@ impl Store {
         &self,
         record: &Record,
     ) -> Result<Result<stratus_image::Inspected, String>, StoreError> {
-        let manifest = match self.manifest_bytes(record).await {
-            Ok(bytes) => bytes,
-            Err(StoreError::NotPublished { .. }) => return Ok(Err("the manifest is gone".into())),
-            Err(error) => return Err(error),
+        // As it is stored, whatever is remembered of it.
+        let Some(manifest) = self.backend().small(&record.path, Small::Manifest).await? else {
+            return Ok(Err("the manifest is gone".into()));
         };
-        if super::publish::sha256(&manifest) != record.manifest.sha256 {
+        if super::publish::sha256(&manifest.bytes) != record.manifest.sha256 {
             return Ok(Err("the manifest is not the one that was published".into()));
         }
         let image: ImageSource = match self.backend().image(&record.path, &record.image_key).await {
