@@ -27,10 +27,11 @@ pub struct SignedDocument {
 /// What a matching signature proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strength {
-    /// SHA-256 or better with RSA of 2048 bits or more, P-256 or P-384.
+    /// SHA-256 or better with RSA of 2048 bits or more, P-256 or P-384, over the exclusive form.
     Strong,
-    /// SHA-1 somewhere, or RSA below 2048 bits: good for reading old documents only.
-    Weak,
+    /// SHA-1 somewhere, RSA below 2048 bits, or the inclusive canonical form of old documents: good
+    /// for reading those only. The words go on after "the signature".
+    Weak(&'static str),
 }
 
 /// Checks the one signature of a document.
@@ -49,13 +50,27 @@ pub fn verify(xml: &str) -> Result<SignedDocument, SignatureError> {
     }
     check_chain_order(&element)?;
     let weak_key = check_signature(&element)?;
-    let weak = weak_key || element.digest.is_weak() || element.method == Method::RsaSha1;
+    let strength = strength(&element, weak_key);
     Ok(SignedDocument {
         canonical,
-        strength: if weak { Strength::Weak } else { Strength::Strong },
+        strength,
         algorithm: element.method.uri(),
         certificates: element.certificates,
     })
+}
+
+fn strength(element: &SignatureElement<'_>, short_key: bool) -> Strength {
+    if element.method == Method::RsaSha1 {
+        Strength::Weak("was made with rsa-sha1, which proves nothing any more")
+    } else if element.digest.is_weak() {
+        Strength::Weak("covers a SHA-1 digest, which proves nothing any more")
+    } else if short_key {
+        Strength::Weak("was made with an RSA key below 2048 bits, which proves nothing any more")
+    } else if !(element.reference_form.exclusive && element.signed_info_form.exclusive) {
+        Strength::Weak("covers the inclusive canonical form, which only old documents have")
+    } else {
+        Strength::Strong
+    }
 }
 
 /// Checks the signature value; tells whether the key is too short to prove anything.

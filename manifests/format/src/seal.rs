@@ -60,7 +60,7 @@ impl Seal {
     pub(crate) fn state(&self) -> SignatureState {
         match self.document.strength {
             Strength::Strong => SignatureState::Good,
-            Strength::Weak => SignatureState::Weak,
+            Strength::Weak(_) => SignatureState::Weak,
         }
     }
 
@@ -114,11 +114,10 @@ impl Seal {
         let mut signer =
             Signer { state: outcome.state, subject: outcome.identity, reasons: outcome.reasons };
         let weak_counts = policy.is_some_and(|p| p.accept_weak);
-        if self.document.strength == Strength::Weak && !weak_counts {
-            signer.reasons.push(format!(
-                "the signature was made with {}, which proves nothing any more, so nobody is trusted for it",
-                short(self.document.algorithm)
-            ));
+        if let Strength::Weak(why) = self.document.strength
+            && !weak_counts
+        {
+            signer.reasons.push(format!("the signature {why}, so nobody is trusted for it"));
             if signer.state == SignerState::Trusted {
                 signer.state = SignerState::Untrusted;
             }
