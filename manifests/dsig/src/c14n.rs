@@ -3,6 +3,8 @@
 //! Inclusive (Canonical XML 1.0) and exclusive (Exclusive XML Canonicalization 1.0), each with or
 //! without comments, over a whole document or one element, leaving out one element if asked.
 
+use crate::error::SignatureError;
+use crate::parse::{SIZE_LIMIT, attribute_names};
 use roxmltree::{Attribute, Node, NodeType};
 use std::collections::BTreeMap;
 
@@ -34,22 +36,25 @@ const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 
 type Namespaces<'a> = BTreeMap<&'a str, &'a str>;
 
-/// The canonical form of what is at and below `top`, without the element `skip`.
+/// The canonical form of what is at and below `top`, without the element `skip`. The tree must have
+/// been made of text that went through [`crate::parse::line_ends`].
+///
+/// Refused if it is larger than any document: a long namespace is repeated wherever it is used.
 pub(crate) fn canonicalize<'a>(
     top: Node<'a, 'a>,
     skip: Option<Node<'a, 'a>>,
     form: C14n,
-) -> String {
-    let mut writer = Writer { skip, form, out: String::new() };
-    if !top.is_root() {
-        writer.element(top, &Namespaces::new(), true);
-        return writer.out;
+) -> Result<String, SignatureError> {
+    let mut writer = Writer { skip, form, rendered: Namespaces::new(), out: String::new() };
+    let nothing = Namespaces::new();
+    if top.is_element() {
+        writer.element(top, &nothing, true);
     }
     let mut after_root = false;
-    for child in top.children() {
+    for child in top.children().filter(|_| top.is_root()) {
         match child.node_type() {
             NodeType::Element => {
-                writer.element(child, &Namespaces::new(), true);
+                writer.element(child, &nothing, true);
                 after_root = true;
             }
             NodeType::PI => writer.outside(child, after_root),
@@ -57,12 +62,18 @@ pub(crate) fn canonicalize<'a>(
             _ => {}
         }
     }
-    writer.out
+    if writer.out.len() > SIZE_LIMIT {
+        let message = format!("the canonical form is larger than {SIZE_LIMIT} bytes");
+        return Err(SignatureError::NotXml { message, line: 1, column: 1 });
+    }
+    Ok(writer.out)
 }
 
 struct Writer<'a> {
     skip: Option<Node<'a, 'a>>,
     form: C14n,
+    /// What the output declares where we are.
+    rendered: Namespaces<'a>,
     out: String,
 }
 
@@ -91,26 +102,35 @@ impl<'a> Writer<'a> {
             self.out.push_str(pi.target);
             if let Some(value) = pi.value {
                 self.out.push(' ');
-                self.escape(value, &[('\r', "&#xD;")]);
+                self.out.push_str(value);
             }
             self.out.push_str("?>");
         } else {
             self.out.push_str("<!--");
-            self.escape(node.text().unwrap_or_default(), &[('\r', "&#xD;")]);
+            self.out.push_str(node.text().unwrap_or_default());
             self.out.push_str("-->");
         }
     }
 
-    fn element(&mut self, node: Node<'a, 'a>, rendered: &Namespaces<'a>, apex: bool) {
-        if Some(node) == self.skip {
+    fn element(&mut self, node: Node<'a, 'a>, above: &Namespaces<'a>, apex: bool) {
+        if Some(node) == self.skip || self.out.len() > SIZE_LIMIT {
             return;
         }
         let prefix = element_prefix(node);
         let attributes = self.attributes(node, apex);
-        let (declared, rendered) = self.namespaces(node, prefix, &attributes, rendered);
+        let own;
+        let (scope, changed) = if apex || declares(node) {
+            own = scope_of(node);
+            (&own, true)
+        } else {
+            (above, false)
+        };
+        let declared = self.namespaces(scope, changed, prefix, &attributes);
         self.out.push('<');
         self.name(prefix, node.tag_name().name());
-        for (prefix, uri) in &declared {
+        let mut hidden = Vec::new();
+        for (prefix, uri) in declared {
+            hidden.push((prefix, self.rendered.insert(prefix, uri)));
             self.out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
             self.out.push_str(prefix);
             self.value(uri);
@@ -123,7 +143,7 @@ impl<'a> Writer<'a> {
         self.out.push('>');
         for child in node.children() {
             match child.node_type() {
-                NodeType::Element => self.element(child, &rendered, false),
+                NodeType::Element => self.element(child, scope, false),
                 NodeType::Text => {
                     let text = child.text().unwrap_or_default();
                     self.escape(
@@ -139,6 +159,12 @@ impl<'a> Writer<'a> {
         self.out.push_str("</");
         self.name(prefix, node.tag_name().name());
         self.out.push('>');
+        for (prefix, before) in hidden {
+            match before {
+                Some(uri) => self.rendered.insert(prefix, uri),
+                None => self.rendered.remove(prefix),
+            };
+        }
     }
 
     /// The attributes by namespace, then name. The inclusive form gives the top element the `xml:`
@@ -158,38 +184,31 @@ impl<'a> Writer<'a> {
         found
     }
 
-    /// What has to be declared here, and what is declared from here on.
+    /// What has to be declared here; `changed` says that the scope is another than the parent's.
     fn namespaces(
         &self,
-        node: Node<'a, 'a>,
+        scope: &Namespaces<'a>,
+        changed: bool,
         prefix: &'a str,
         attributes: &[Attr<'a>],
-        rendered: &Namespaces<'a>,
-    ) -> (Namespaces<'a>, Namespaces<'a>) {
-        let mut scope = Namespaces::new();
-        for namespace in node.namespaces() {
-            scope.entry(namespace.name().unwrap_or_default()).or_insert(namespace.uri());
-        }
+    ) -> Namespaces<'a> {
         let mut wanted: Vec<&'a str> = Vec::new();
         if self.form.exclusive {
             // Only what this element visibly uses.
             wanted.push(prefix);
             wanted.extend(attributes.iter().map(|a| a.prefix).filter(|p| !p.is_empty()));
-        } else {
+        } else if changed {
             wanted.extend(scope.keys().copied());
             wanted.push("");
         }
-        let (mut declared, mut rendered) = (Namespaces::new(), rendered.clone());
+        let mut declared = Namespaces::new();
         for prefix in wanted.into_iter().filter(|p| *p != "xml") {
             let uri = scope.get(prefix).copied().unwrap_or_default();
-            let known = rendered.get(prefix).copied();
-            if known == Some(uri) || (known.is_none() && uri.is_empty()) {
-                continue;
+            if self.rendered.get(prefix).copied().unwrap_or_default() != uri {
+                declared.insert(prefix, uri);
             }
-            rendered.insert(prefix, uri);
-            declared.insert(prefix, uri);
         }
-        (declared, rendered)
+        declared
     }
 
     fn name(&mut self, prefix: &str, local: &str) {
@@ -234,10 +253,27 @@ fn attribute<'a>(node: Node<'a, 'a>, a: &Attribute<'a, 'a>) -> Attr<'a> {
     }
 }
 
+/// The start tag without its `<`, and the text behind it.
+fn start_tag<'a>(node: Node<'a, 'a>) -> &'a str {
+    let text = &node.document().input_text()[node.range().start + 1..];
+    text.split('<').next().unwrap_or_default()
+}
+
+fn declares(node: Node<'_, '_>) -> bool {
+    attribute_names(start_tag(node)).any(|name| name == "xmlns" || name.starts_with("xmlns:"))
+}
+
+fn scope_of<'a>(node: Node<'a, 'a>) -> Namespaces<'a> {
+    node.namespaces().map(|n| (n.name().unwrap_or_default(), n.uri())).collect()
+}
+
 /// The prefix as it is written: two prefixes of one namespace are two spellings.
 fn element_prefix<'a>(node: Node<'a, 'a>) -> &'a str {
-    let text = &node.document().input_text()[node.range().start + 1..];
+    let tag = start_tag(node);
     let end =
-        text.find(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/').unwrap_or(text.len());
-    text[..end].split_once(':').map_or("", |(prefix, _)| prefix)
+        tag.find(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/').unwrap_or(tag.len());
+    tag[..end].split_once(':').map_or("", |(prefix, _)| prefix)
 }
+
+#[cfg(test)]
+mod tests;

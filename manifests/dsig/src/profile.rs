@@ -49,8 +49,13 @@ impl Method {
         }
     }
 
-    pub(crate) const fn is_rsa(self) -> bool {
-        !matches!(self, Self::EcdsaSha256 | Self::EcdsaSha384)
+    /// Bits of the curve; none for RSA.
+    pub(crate) const fn curve_bits(self) -> Option<usize> {
+        match self {
+            Self::EcdsaSha256 => Some(256),
+            Self::EcdsaSha384 => Some(384),
+            Self::RsaSha1 | Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512 => None,
+        }
     }
 }
 
@@ -112,12 +117,17 @@ impl<'a> SignatureElement<'a> {
         without_children(method)?;
         let (reference_form, digest, digest_value) = read_reference(reference)?;
         let (certificates, key_value) = read_key_info(key_info)?;
+        let signed_info_form = C14n::from_uri(algorithm(form)?)
+            .ok_or_else(|| refuse(form, "this CanonicalizationMethod is not accepted"))?;
+        let method = method_of(method)?;
+        if key_value.is_some() && method != Method::RsaSha1 {
+            return Err(refuse(key_info, "KeyInfo may hold only X509Data"));
+        }
         Ok(Self {
             node,
             signed_info,
-            signed_info_form: C14n::from_uri(algorithm(form)?)
-                .ok_or_else(|| refuse(form, "this CanonicalizationMethod is not accepted"))?,
-            method: method_of(method)?,
+            signed_info_form,
+            method,
             reference_form,
             digest,
             digest_value,
@@ -128,7 +138,7 @@ impl<'a> SignatureElement<'a> {
         })
     }
 
-    /// A bare key beside the certificate (old documents have it) must be the certificate's.
+    /// A bare key beside the certificate, which only old documents have.
     pub(crate) fn check_key_value(
         &self,
         modulus: &[u8],
@@ -136,9 +146,6 @@ impl<'a> SignatureElement<'a> {
     ) -> Result<(), SignatureError> {
         match &self.key_value {
             None => Ok(()),
-            Some(_) if self.method != Method::RsaSha1 => {
-                Err(refuse(self.key_info, "KeyInfo may hold only X509Data"))
-            }
             Some((m, e)) if trim(m) == modulus && trim(e) == exponent => Ok(()),
             Some(_) => {
                 Err(refuse(self.key_info, "the KeyValue is another key than the certificate's"))
@@ -179,8 +186,13 @@ fn without_children(node: Node<'_, '_>) -> Result<(), SignatureError> {
     Ok(())
 }
 
+/// An attribute in no namespace. The tree's own `attribute(name)` takes one of any namespace.
+fn plain_attribute<'a>(node: Node<'a, 'a>, name: &str) -> Option<&'a str> {
+    node.attributes().find(|a| a.namespace().is_none() && a.name() == name).map(|a| a.value())
+}
+
 fn algorithm<'a>(node: Node<'a, 'a>) -> Result<&'a str, SignatureError> {
-    node.attribute("Algorithm")
+    plain_attribute(node, "Algorithm")
         .ok_or_else(|| refuse(node, format!("{} has no Algorithm", node.tag_name().name())))
 }
 
@@ -193,7 +205,7 @@ fn method_of(node: Node<'_, '_>) -> Result<Method, SignatureError> {
 }
 
 fn read_reference(node: Node<'_, '_>) -> Result<(C14n, DigestMethod, Vec<u8>), SignatureError> {
-    if node.attribute("URI") != Some("") || node.attributes().len() != 1 {
+    if plain_attribute(node, "URI") != Some("") || node.attributes().len() != 1 {
         return Err(refuse(
             node,
             "the Reference must be to the whole document: URI=\"\" and nothing else",
@@ -236,18 +248,10 @@ fn read_key_info(node: Node<'_, '_>) -> Result<(Vec<Vec<u8>>, KeyValue), Signatu
         if is_ds(child, "X509Data") && data == 0 {
             data += 1;
             for entry in child.children().filter(Node::is_element) {
-                match entry.tag_name().name() {
-                    "X509Certificate" if is_ds(entry, "X509Certificate") => {
-                        certificates.push(base64(entry)?);
-                    }
-                    // Names of the certificate again; nobody decides by them.
-                    "X509SubjectName" | "X509IssuerSerial" | "X509SKI" => {}
-                    _ => {
-                        return Err(refuse(
-                            entry,
-                            "X509Data may hold only certificates and their names",
-                        ));
-                    }
+                if is_ds(entry, "X509Certificate") {
+                    certificates.push(base64(entry)?);
+                } else {
+                    check_name_of_certificate(entry)?;
                 }
             }
         } else if is_ds(child, "KeyValue") && key_value.is_none() {
@@ -265,6 +269,18 @@ fn read_key_info(node: Node<'_, '_>) -> Result<(Vec<Vec<u8>>, KeyValue), Signatu
         return Err(refuse(node, format!("there are more than {CHAIN_LIMIT} certificates")));
     }
     Ok((certificates, key_value))
+}
+
+/// Names of the certificate again. Nobody decides by them, and nothing else hides in them.
+fn check_name_of_certificate(node: Node<'_, '_>) -> Result<(), SignatureError> {
+    if is_ds(node, "X509SubjectName") || is_ds(node, "X509SKI") {
+        without_children(node)
+    } else if is_ds(node, "X509IssuerSerial") {
+        let parts = exactly(node, ["X509IssuerName", "X509SerialNumber"])?;
+        parts.into_iter().try_for_each(without_children)
+    } else {
+        Err(refuse(node, "X509Data may hold only certificates and their names"))
+    }
 }
 
 fn base64(node: Node<'_, '_>) -> Result<Vec<u8>, SignatureError> {

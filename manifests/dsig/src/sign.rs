@@ -3,9 +3,10 @@
 use crate::c14n::{C14n, canonicalize};
 use crate::error::{SignError, SignatureError};
 use crate::key::SigningKey;
-use crate::parse::parse;
+use crate::parse::{line_ends, parse};
 use crate::profile::is_ds;
 use crate::uri;
+use crate::verify::verify;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -28,12 +29,17 @@ pub fn sign(xml: &str, key: &SigningKey, certificates: &[Vec<u8>]) -> Result<Str
     // digest is made.
     let (before, after) = (xml[..at].to_owned() + "  ", "\n".to_owned() + &xml[at..]);
     let unsigned = format!("{before}{after}");
+    let unsigned = line_ends(&unsigned);
     let tree = parse(&unsigned).map_err(SignError::Document)?;
-    let canonical = canonicalize(tree.root(), None, C14n::EXCLUSIVE);
+    let canonical =
+        canonicalize(tree.root(), None, C14n::EXCLUSIVE).map_err(SignError::Document)?;
     let digest_value = STANDARD.encode(digest(&SHA256, canonical.as_bytes()).as_ref());
     let signed_info = signed_info(key.method().uri(), &digest_value);
     let value = key.sign(canonical_signed_info(&signed_info)?.as_bytes())?;
-    Ok(format!("{before}{}{after}", signature(&signed_info, &value, certificates)))
+    let signed = format!("{before}{}{after}", signature(&signed_info, &value, certificates));
+    // The signature may have carried the document over a limit, or the chain may be in disorder.
+    verify(&signed).map_err(SignError::Document)?;
+    Ok(signed)
 }
 
 fn check_certificate(key: &SigningKey, certificates: &[Vec<u8>]) -> Result<(), SignError> {
@@ -69,7 +75,7 @@ fn canonical_signed_info(signed_info: &str) -> Result<String, SignError> {
     let tree = parse(&alone).map_err(SignError::Document)?;
     let node = tree.root_element().first_element_child();
     let node = node.ok_or(SignError::Document(SignatureError::Absent))?;
-    Ok(canonicalize(node, None, C14n::EXCLUSIVE))
+    canonicalize(node, None, C14n::EXCLUSIVE).map_err(SignError::Document)
 }
 
 fn signature(signed_info: &str, value: &[u8], certificates: &[Vec<u8>]) -> String {

@@ -2,7 +2,7 @@
 
 use crate::c14n::{C14n, canonicalize};
 use crate::error::SignatureError;
-use crate::parse::parse;
+use crate::parse::{line_ends, parse};
 use crate::profile::{Method, SignatureElement, refuse};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
@@ -27,10 +27,11 @@ pub struct SignedDocument {
 /// What a matching signature proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strength {
-    /// SHA-256 or better with RSA of 2048 bits or more, P-256 or P-384, over the exclusive form.
+    /// SHA-256 or better with RSA of 2048 bits or more, P-256 or P-384, over the exclusive form
+    /// without comments.
     Strong,
-    /// SHA-1 somewhere, RSA below 2048 bits, or the inclusive canonical form of old documents: good
-    /// for reading those only. The words go on after "the signature".
+    /// SHA-1 somewhere, or another canonical form, as old documents have it: good for reading those
+    /// only. The words go on after "the signature".
     Weak(&'static str),
 }
 
@@ -39,61 +40,60 @@ pub enum Strength {
 /// # Errors
 /// [`SignatureError`]; `Absent` only where there is no signature element at all.
 pub fn verify(xml: &str) -> Result<SignedDocument, SignatureError> {
-    let document = parse(xml)?;
+    let text = line_ends(xml);
+    let document = parse(&text)?;
     let element = SignatureElement::read(&document)?;
     // A Reference with an empty URI drops comments, whatever form is named (XML-DSig 4.4.3.3).
     let form = C14n { comments: false, ..element.reference_form };
-    let canonical = canonicalize(document.root(), Some(element.node), form);
+    let canonical = canonicalize(document.root(), Some(element.node), form)?;
     let digest = element.digest.compute(canonical.as_bytes());
     if verify_slices_are_equal(&digest, &element.digest_value).is_err() {
         return Err(SignatureError::Mismatch { what: "digest" });
     }
     check_chain_order(&element)?;
-    let weak_key = check_signature(&element)?;
-    let strength = strength(&element, weak_key);
+    check_signature(&element)?;
     Ok(SignedDocument {
         canonical,
-        strength,
+        strength: strength(&element),
         algorithm: element.method.uri(),
         certificates: element.certificates,
     })
 }
 
-fn strength(element: &SignatureElement<'_>, short_key: bool) -> Strength {
+fn strength(element: &SignatureElement<'_>) -> Strength {
+    let forms = [element.reference_form, element.signed_info_form];
     if element.method == Method::RsaSha1 {
         Strength::Weak("was made with rsa-sha1, which proves nothing any more")
     } else if element.digest.is_weak() {
         Strength::Weak("covers a SHA-1 digest, which proves nothing any more")
-    } else if short_key {
-        Strength::Weak("was made with an RSA key below 2048 bits, which proves nothing any more")
-    } else if !(element.reference_form.exclusive && element.signed_info_form.exclusive) {
+    } else if forms.iter().any(|form| !form.exclusive) {
         Strength::Weak("covers the inclusive canonical form, which only old documents have")
+    } else if forms.iter().any(|form| form.comments) {
+        Strength::Weak("names the canonical form with comments, which is not that of manifests")
     } else {
         Strength::Strong
     }
 }
 
-/// Checks the signature value; tells whether the key is too short to prove anything.
-fn check_signature(element: &SignatureElement<'_>) -> Result<bool, SignatureError> {
+/// Checks the signature value. Only old documents may have a short key.
+fn check_signature(element: &SignatureElement<'_>) -> Result<(), SignatureError> {
     let at = element.key_info;
     let leaf = certificate(&element.certificates[0], at)?;
     let key = leaf.public_key();
-    let short = match key.parsed() {
-        Ok(PublicKey::RSA(rsa)) if element.method.is_rsa() => {
+    match (key.parsed(), element.method.curve_bits()) {
+        (Ok(PublicKey::RSA(rsa)), None) => {
             element.check_key_value(trim(rsa.modulus), trim(rsa.exponent))?;
-            rsa.key_size() < 2048
+            if rsa.key_size() < 2048 && element.method != Method::RsaSha1 {
+                return Err(refuse(at, "RSA keys below 2048 bits are not accepted"));
+            }
         }
-        Ok(PublicKey::EC(_)) if !element.method.is_rsa() => false,
+        (Ok(PublicKey::EC(point)), Some(bits)) if point.key_size() == bits => {}
         _ => return Err(refuse(at, "the certificate's key does not fit the SignatureMethod")),
-    };
-    if short && element.method != Method::RsaSha1 {
-        return Err(refuse(at, "RSA keys below 2048 bits are not accepted"));
     }
-    let signed_info = canonicalize(element.signed_info, None, element.signed_info_form);
+    let signed_info = canonicalize(element.signed_info, None, element.signed_info_form)?;
     UnparsedPublicKey::new(algorithm(element.method), &key.subject_public_key.data)
         .verify(signed_info.as_bytes(), &element.signature_value)
-        .map_err(|_| SignatureError::Mismatch { what: "signature" })?;
-    Ok(short)
+        .map_err(|_| SignatureError::Mismatch { what: "signature" })
 }
 
 fn algorithm(method: Method) -> &'static dyn VerificationAlgorithm {

@@ -1,5 +1,6 @@
 //! The one door: every proof of identity goes through here.
 
+use crate::comparer::Comparer;
 use crate::directory::{Directory, DirectoryError};
 use crate::limiter::Limiter;
 use crate::password_file::{PasswordFile, PasswordFileError};
@@ -14,14 +15,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use stratus_model::Subject;
-use tokio::sync::Semaphore;
 
 /// Longest login, in bytes.
 const LOGIN_LIMIT: usize = 256;
 /// Longest password, in bytes.
 const PASSWORD_LIMIT: usize = 1024;
-/// Passwords compared at once: each takes 19 MiB of memory with argon2id.
-const COMPARED_AT_ONCE: usize = 2;
 /// Most right passwords that are remembered.
 const CACHE_LIMIT: usize = 10_000;
 
@@ -37,6 +35,9 @@ pub enum SetupError {
     /// The system has no randomness.
     #[error("the system gives no randomness")]
     Random,
+    /// The system starts no thread.
+    #[error("the threads that compare passwords cannot be started")]
+    Threads(#[source] std::io::Error),
 }
 
 /// Who people are; cheap to clone.
@@ -49,7 +50,7 @@ struct Inner {
     source: Source,
     tokens: Arc<Tokens>,
     limiter: Limiter,
-    compared: Semaphore,
+    comparer: Comparer,
     cache: Mutex<HashMap<[u8; 32], (Timestamp, Person)>>,
     cache_key: [u8; 32],
 }
@@ -76,7 +77,7 @@ impl Identities {
             source,
             tokens,
             limiter: Limiter::default(),
-            compared: Semaphore::new(COMPARED_AT_ONCE),
+            comparer: Comparer::start().map_err(SetupError::Threads)?,
             cache: Mutex::default(),
             cache_key,
         })))
@@ -198,13 +199,11 @@ impl Identities {
     ) -> Result<Person, Refusal> {
         let busy = || Refusal::Away {
             retry_after: std::time::Duration::from_secs(1),
-            detail: "passwords are not compared any more: the server stops".to_owned(),
+            detail: "too many passwords wait to be compared".to_owned(),
         };
-        let permit = self.0.compared.acquire().await.map_err(|_| busy())?;
         let (file, name, password) = (Arc::clone(file), login.to_owned(), password.clone());
         let compare = move || file.verify(file.hash_of(&name).as_deref(), &password);
-        let right = tokio::task::spawn_blocking(compare).await.map_err(|_| busy())?;
-        drop(permit);
+        let right = self.0.comparer.compare(compare).await.ok_or_else(busy)?;
         if right { Ok(self.of_file(login, Via::PasswordFile)) } else { Err(Refusal::Wrong) }
     }
 

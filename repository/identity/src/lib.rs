@@ -7,6 +7,7 @@
 //!
 //! Not here: sessions, which are the pages' own, and the decision what a person may do with a thing.
 
+mod comparer;
 mod directory;
 mod identities;
 mod limiter;

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::process::ExitCode;
 use stratus_identity::{Scopes, Tokens, hash_password};
 use stratus_repository::{Service, Settings, logging, reindex, scrub};
@@ -12,6 +14,11 @@ use stratus_terminal::{
     Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line,
     read_password, run,
 };
+
+/// Faster for many small requests than the system's allocator, which also keeps for ever what large
+/// buffers took (each password comparison takes 19 MiB): docs/performance.md has the figures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Serves signed appliances over HTTPS.
 #[derive(Parser)]
@@ -102,6 +109,24 @@ fn settings(file: &PathBuf) -> Result<Settings> {
     })
 }
 
+/// Starts this program once more with the allocator's settings, which it reads before `main`: memory
+/// that threads leave behind goes back to the system at once. Process id and sockets stay.
+fn return_memory() {
+    const SETTINGS: [(&str, &str); 3] = [
+        ("MIMALLOC_PURGE_DELAY", "0"),
+        ("MIMALLOC_ABANDONED_PAGE_PURGE", "1"),
+        ("MIMALLOC_ARENA_EAGER_COMMIT", "0"),
+    ];
+    let set = |(name, _): &(&str, &str)| std::env::var_os(name).is_some();
+    if SETTINGS.iter().any(set) {
+        return;
+    }
+    if let Ok(program) = std::env::current_exe() {
+        // It returns only where it failed; then the service runs without, and takes more memory.
+        let _ = Command::new(program).args(std::env::args_os().skip(1)).envs(SETTINGS).exec();
+    }
+}
+
 fn with_settings(settings: Settings, task: Task) -> Result<Exit> {
     match task {
         Task::Check => {
@@ -110,6 +135,7 @@ fn with_settings(settings: Settings, task: Task) -> Result<Exit> {
         }
         Task::Token { task } => tokens(&settings, task),
         Task::Serve => {
+            return_memory();
             logging::start(settings.log, std::env::var("STRATUS_LOG").ok().as_deref())
                 .context("logging could not be started")?;
             block_on(serve(settings))
