@@ -1,10 +1,21 @@
 //! The figures of docs/performance.md, measured anew. Each bench compares with a peer in the same run.
 
 use crate::run::{cargo, check};
+use crate::setup;
 use anyhow::{Result, bail};
 
 /// Benches by name: what cargo runs for each.
-const BENCHES: [(&str, &[&str]); 1] = [("image", &["bench", "-p", "stratus-image"])];
+const BENCHES: [(&str, &[&str]); 6] = [
+    ("image", &["bench", "-p", "stratus-image"]),
+    ("search", &["bench", "-p", "stratus-store", "--bench", "search", "--", "100000"]),
+    ("download", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "download"]),
+    ("manifest", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "manifest"]),
+    ("upload", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "upload"]),
+    ("memory", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "memory"]),
+];
+
+/// Peers and tools of the benches, and the Debian packages that bring them.
+const PROGRAMS: [(&str, &str); 3] = [("nginx", "nginx-light"), ("wrk", "wrk"), ("curl", "curl")];
 
 /// Runs the named benches, or all.
 pub(crate) fn run(names: &[&str]) -> Result<()> {
@@ -12,6 +23,9 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
         let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
         bail!("there is no bench `{unknown}`; known are {}", known.join(", "));
     }
+    setup::programs(&PROGRAMS)?;
+    // The benches start the programs by path.
+    check(cargo().args(["build", "--release", "--workspace", "--bins"]))?;
     for (name, arguments) in
         BENCHES.iter().filter(|(name, _)| names.is_empty() || names.contains(name))
     {

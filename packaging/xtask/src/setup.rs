@@ -25,19 +25,31 @@ const MODULES: [(&str, &str); 1] =
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
-    let programs = PROGRAMS.iter().filter(|(program, _)| find(program).is_none());
     let modules = MODULES.iter().filter(|(file, _)| !Path::new(file).is_file());
-    let missing: Vec<&str> = programs.chain(modules).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
-        println!("every program the tests use is here");
-    } else {
-        debian(&missing)?;
-    }
+    install(missing(&PROGRAMS).chain(modules.map(|(_, package)| *package)).collect())?;
     axe().map(|file| println!("axe-core: {}", file.display()))?;
     if let Some(file) = s3_server()? {
         println!("S3 server: {}", file.display());
     }
     Ok(())
+}
+
+/// Installs those of these programs that are missing.
+pub(crate) fn programs(wanted: &[(&str, &'static str)]) -> Result<()> {
+    install(missing(wanted).collect())
+}
+
+fn missing(wanted: &[(&str, &'static str)]) -> impl Iterator<Item = &'static str> {
+    let absent = wanted.iter().filter(|(program, _)| find(program).is_none());
+    absent.map(|(_, package)| *package)
+}
+
+fn install(packages: Vec<&str>) -> Result<()> {
+    if packages.is_empty() {
+        println!("every program that is needed is here");
+        return Ok(());
+    }
+    debian(&packages)
 }
 
 /// Installs Debian packages. slapd's own service is not started: the tests run their own.
