@@ -5,7 +5,7 @@
 //! nobody knows are noted and left aside, because what people wrote by hand in 2010 varies.
 
 use crate::dates;
-use crate::reader::{Element, Reader, Seen, elements, name, namespace};
+use crate::reader::{Element, Reader, Seen, elements, name, namespace, plain_attribute};
 use stratus_model::{Compression, Manifest};
 
 /// Elements without which a manifest of any format names no appliance.
@@ -68,7 +68,7 @@ fn single(reader: &mut Reader<'_>, manifest: &mut Manifest, node: Element<'_>) {
 }
 
 fn checksum(reader: &mut Reader<'_>, manifest: &mut Manifest, node: Element<'_>) {
-    let Some(algorithm) = node.attribute("type").map(str::to_owned) else {
+    let Some(algorithm) = plain_attribute(node, "type").map(str::to_owned) else {
         return reader.broken(node, "<checksum> says its algorithm in the attribute `type`");
     };
     let Some(hex) = reader.required_text(node) else {

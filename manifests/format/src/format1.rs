@@ -163,7 +163,8 @@ pub(crate) fn attributes<'d>(reader: &mut Reader<'d>, node: Element<'d>, known: 
     for attribute in node.attributes() {
         let everybodys =
             matches!(attribute.namespace(), Some(XSI | "http://www.w3.org/XML/1998/namespace"));
-        if !everybodys && !known.contains(&attribute.name()) {
+        let ours = attribute.namespace().is_none() && known.contains(&attribute.name());
+        if !everybodys && !ours {
             let rule = format!("<{}> has no attribute of this name", name(node));
             reader.wrong(node, rule, attribute.name());
         }

@@ -206,6 +206,12 @@ pub(crate) fn elements(node: Element<'_>) -> impl Iterator<Item = Element<'_>> {
     node.children().filter(Node::is_element)
 }
 
+/// An attribute without a namespace; the parser's own search takes `x:name` for `name`.
+pub(crate) fn plain_attribute<'d>(node: Element<'d>, name: &str) -> Option<&'d str> {
+    let plain = |a: &roxmltree::Attribute<'d, 'd>| a.namespace().is_none() && a.name() == name;
+    node.attributes().find(plain).map(|a| a.value())
+}
+
 /// Namespace of an element; `xmlns=""` is none.
 pub(crate) fn namespace(node: Element<'_>) -> Option<&str> {
     node.tag_name().namespace().filter(|n| !n.is_empty())

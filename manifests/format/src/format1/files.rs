@@ -2,7 +2,7 @@
 
 use super::{NAMESPACE, attributes, unknown};
 use crate::problem::printable;
-use crate::reader::{Element, Reader, Seen, elements, name, namespace, whole};
+use crate::reader::{Element, Reader, Seen, elements, name, namespace, plain_attribute, whole};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use stratus_model::{Algorithm, Chunks, Compressed, Digest};
@@ -10,7 +10,7 @@ use stratus_model::{Algorithm, Chunks, Compressed, Digest};
 /// `<checksum algorithm="SHA-256">`.
 pub(super) fn checksum<'d>(reader: &mut Reader<'d>, list: &mut Vec<Digest>, node: Element<'d>) {
     attributes(reader, node, &["algorithm"]);
-    let Some(algorithm) = node.attribute("algorithm") else {
+    let Some(algorithm) = plain_attribute(node, "algorithm") else {
         return reader.broken(node, "<checksum> has the attribute `algorithm`");
     };
     let spelled_right = Algorithm::ALL.iter().any(|a| a.name() == algorithm);
@@ -65,11 +65,11 @@ fn read_chunks<'d>(
     bytes: Option<u64>,
 ) -> Option<Chunks> {
     attributes(reader, node, &["size", "algorithm"]);
-    let algorithm = node.attribute("algorithm").unwrap_or_default();
+    let algorithm = plain_attribute(node, "algorithm").unwrap_or_default();
     if algorithm != Algorithm::Sha256.name() {
         reader.wrong(node, "the algorithm of <chunks> must be SHA-256", algorithm);
     }
-    let written = node.attribute("size").unwrap_or_default();
+    let written = plain_attribute(node, "size").unwrap_or_default();
     let size = whole(written).filter(|s| *s > 0);
     if size.is_none() {
         reader.wrong(node, "the size of <chunks> must be a number of bytes, at least 1", written);
