@@ -160,7 +160,11 @@ pub(crate) trait Backend: Send + Sync {
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
-        // Blocking work is never cancelled, so it panicked; go on as if it had been called here.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            // Go on as if it had been called here.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends and takes no more work; whoever waits here ends with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
