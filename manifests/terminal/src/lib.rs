@@ -53,6 +53,6 @@ pub use failure::{Failure, describe, exit_of};
 pub use output::{note, print_json, print_line, warn};
 pub use password::{PasswordSource, SecretFrom, read_password, read_secret_file};
 pub use progress::{Progress, ProgressMode};
-pub use run::{INTERRUPTED, run, run_async};
+pub use run::{INTERRUPTED, run, run_async, run_service};
 pub use settings::{Settings, SettingsError};
 pub use stratus_model::Exit;

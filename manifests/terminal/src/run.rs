@@ -23,6 +23,11 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
     conclude(catch_unwind(AssertUnwindSafe(main)))
 }
 
+/// As [`run`], for a service: what signals mean is its own affair, because it finishes what is running.
+pub fn run_service(main: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
+    conclude(catch_unwind(AssertUnwindSafe(main)))
+}
+
 /// As [`run`], for a main that does network I/O. The future runs on a runtime with a thread per
 /// processor.
 pub fn run_async<F>(main: impl FnOnce() -> F) -> ExitCode

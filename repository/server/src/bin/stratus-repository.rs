@@ -12,7 +12,7 @@ use stratus_identity::{Scopes, Tokens, hash_password};
 use stratus_repository::{Service, Settings, logging, reindex, scrub};
 use stratus_terminal::{
     Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line,
-    read_password, run,
+    read_password, run_service,
 };
 
 /// Faster for many small requests than the system's allocator, which also keeps for ever what large
@@ -90,7 +90,7 @@ enum TokenTask {
 }
 
 fn main() -> ExitCode {
-    run(|| {
+    run_service(|| {
         let arguments: Arguments = arguments();
         match arguments.task {
             Some(Task::HashPassword) => hash(),
