@@ -1,7 +1,5 @@
 //! `stratus-repository` as a service: how it starts, ends, is watched, and changes its certificate.
 
-#![expect(clippy::unwrap_used, reason = "a test helper")]
-
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::Value;
