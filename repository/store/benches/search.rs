@@ -10,7 +10,7 @@ mod support;
 use jiff::Timestamp;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use stratus_model::FileKind;
+use stratus_model::{Algorithm, FileKind};
 use stratus_repository_api::search::SearchQuery;
 use stratus_store::Store;
 use support::{Ground, Sample};
@@ -33,7 +33,13 @@ const WORDS: [&str; 12] = [
 
 /// Writes `count` appliances into the tree, all with one small image.
 fn plant(images: &Path, count: usize) {
-    let model = Sample::new("model", 1, 1000);
+    let mut model = Sample::new("model", 1, 1000);
+    // Further digests would be compared behind the scenes, which for real images is seldom and long, and
+    // for these tiny ones writes to the index all the time.
+    model.paper.digests.retain(|digest| digest.algorithm() == Algorithm::Sha256);
+    for compressed in &mut model.paper.compressed {
+        compressed.digests.retain(|digest| digest.algorithm() == Algorithm::Sha256);
+    }
     for n in 0..count {
         let mut paper = model.paper.clone();
         SYSTEMS[n % SYSTEMS.len()].clone_into(&mut paper.os);
@@ -120,13 +126,6 @@ async fn main() {
     println!("appliances            {count}");
     println!("index from the tree   {:.1} s", started.elapsed().as_secs_f64());
     println!("memory                {}", resident());
-    // Every image is read again behind the scenes. Real ones are large, so that seldom writes to the
-    // index; these are tiny, and would do so all the time.
-    let started = Instant::now();
-    while store.all().iter().any(|record| record.is_pending()) {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    println!("all images compared   {:.0} s", started.elapsed().as_secs_f64());
     let started = Instant::now();
     store.refresh().await.unwrap();
     println!("nothing has changed   {:.2} s", started.elapsed().as_secs_f64());
