@@ -37,7 +37,7 @@ fn plant(images: &Path, count: usize) {
     // Further digests would be compared behind the scenes, which for real images is seldom and long, and
     // for these tiny ones writes to the index all the time.
     model.paper.digests.retain(|digest| digest.algorithm() == Algorithm::Sha256);
-    for compressed in &mut model.paper.compressed {
+    if let Some(compressed) = &mut model.paper.compressed {
         compressed.digests.retain(|digest| digest.algorithm() == Algorithm::Sha256);
     }
     for n in 0..count {
