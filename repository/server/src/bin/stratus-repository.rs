@@ -14,6 +14,7 @@ use stratus_terminal::{
     Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line,
     read_password, run_service,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Faster for many small requests than the system's allocator, which also keeps for ever what large
 /// buffers took (each password comparison takes 19 MiB): docs/performance.md has the figures.
@@ -158,12 +159,15 @@ fn block_on(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
 }
 
 async fn serve(settings: Settings) -> Result<Exit> {
+    // Before anybody hears that it runs: who is told may end it at once.
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let service = Service::open(settings).await?;
     for url in service.urls() {
         print_line(&format!("listening on {url}"))?;
     }
     let reload = service.reloader();
-    let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     let reloads = tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             reload();
@@ -171,11 +175,10 @@ async fn serve(settings: Settings) -> Result<Exit> {
     });
     // Nobody may be waiting for these; that is not our failure.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let shutdown = async move {
         tokio::select! {
             _ = term.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     };
