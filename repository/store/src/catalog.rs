@@ -1,11 +1,13 @@
 //! Every published appliance in memory, so that downloads and lookups touch no database.
 
 use crate::Record;
+use crate::finder::{Finder, Number, Page};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use stratus_model::{Algorithm, AppliancePath, FileKind, TreePath};
+use stratus_repository_api::search::SearchQuery;
 
 /// What a folder shows: published things only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,11 +38,12 @@ pub(crate) struct Catalog(RwLock<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
-    by_path: HashMap<AppliancePath, Arc<Record>>,
+    by_path: HashMap<AppliancePath, (Arc<Record>, Number)>,
     /// The same in order: the tree is a range of paths.
     in_order: BTreeMap<Box<str>, Arc<Record>>,
     /// Identifiers, SHA-256 of either form, and names, each with the places that have it.
     by_key: HashMap<Box<str>, Vec<AppliancePath>>,
+    finder: Finder,
 }
 
 /// What an appliance can be asked for by, beside its path.
@@ -63,7 +66,7 @@ impl Catalog {
     }
 
     pub(crate) fn get(&self, path: &AppliancePath) -> Option<Arc<Record>> {
-        self.read().by_path.get(path).cloned()
+        self.read().get(path)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,10 +79,15 @@ impl Catalog {
 
     pub(crate) fn insert(&self, record: Record) -> Arc<Record> {
         let record = Arc::new(record);
-        let mut maps = self.write();
-        maps.remove(&record.path);
-        maps.insert(&record);
+        self.write().insert(std::slice::from_ref(&record));
         record
+    }
+
+    /// Many at once, which is much quicker than one by one.
+    pub(crate) fn insert_all(&self, records: Vec<Record>) -> Vec<Arc<Record>> {
+        let records: Vec<Arc<Record>> = records.into_iter().map(Arc::new).collect();
+        self.write().insert(&records);
+        records
     }
 
     pub(crate) fn remove(&self, path: &AppliancePath) {
@@ -87,11 +95,9 @@ impl Catalog {
     }
 
     pub(crate) fn replace_all(&self, records: Vec<Record>) {
-        let mut fresh = Maps::default();
-        for record in records {
-            fresh.insert(&Arc::new(record));
-        }
-        *self.write() = fresh;
+        let fresh = Self::default();
+        fresh.insert_all(records);
+        *self.write() = fresh.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     }
 
     /// Changes a record, if it is there, and answers the new one.
@@ -101,11 +107,10 @@ impl Catalog {
         change: impl FnOnce(&mut Record),
     ) -> Option<Arc<Record>> {
         let mut maps = self.write();
-        let mut record = Record::clone(maps.by_path.get(path)?);
+        let mut record = Record::clone(&*maps.get(path)?);
         change(&mut record);
         let record = Arc::new(record);
-        maps.remove(path);
-        maps.insert(&record);
+        maps.insert(std::slice::from_ref(&record));
         Some(record)
     }
 
@@ -115,15 +120,15 @@ impl Catalog {
         let lower = key.to_ascii_lowercase();
         let is_digest = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
         let key = if is_digest { lower.as_str() } else { key };
-        let mut found: Vec<Arc<Record>> = maps
-            .by_key
-            .get(key)
-            .into_iter()
-            .flatten()
-            .filter_map(|path| maps.by_path.get(path).cloned())
-            .collect();
+        let mut found: Vec<Arc<Record>> =
+            maps.by_key.get(key).into_iter().flatten().filter_map(|path| maps.get(path)).collect();
         found.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
         found
+    }
+
+    /// A page of what fits a query at this time.
+    pub(crate) fn search(&self, query: &SearchQuery, now: Timestamp) -> Page {
+        self.read().finder.search(query, now)
     }
 
     /// A folder of the tree; `None` if nothing is published below it. The root is always there.
@@ -155,19 +160,31 @@ impl Catalog {
 }
 
 impl Maps {
-    fn insert(&mut self, record: &Arc<Record>) {
-        for key in keys(record) {
-            let paths = self.by_key.entry(key).or_default();
-            if !paths.contains(&record.path) {
-                paths.push(record.path.clone());
-            }
+    fn get(&self, path: &AppliancePath) -> Option<Arc<Record>> {
+        self.by_path.get(path).map(|(record, _)| Arc::clone(record))
+    }
+
+    /// In the place of those with the same paths; no path twice.
+    fn insert(&mut self, records: &[Arc<Record>]) {
+        for record in records {
+            self.remove(&record.path);
         }
-        self.in_order.insert(record.path.as_str().into(), Arc::clone(record));
-        self.by_path.insert(record.path.clone(), Arc::clone(record));
+        let numbers = self.finder.insert(records);
+        for (record, number) in records.iter().zip(numbers) {
+            for key in keys(record) {
+                let paths = self.by_key.entry(key).or_default();
+                if !paths.contains(&record.path) {
+                    paths.push(record.path.clone());
+                }
+            }
+            self.in_order.insert(record.path.as_str().into(), Arc::clone(record));
+            self.by_path.insert(record.path.clone(), (Arc::clone(record), number));
+        }
     }
 
     fn remove(&mut self, path: &AppliancePath) {
-        let Some(record) = self.by_path.remove(path) else { return };
+        let Some((record, number)) = self.by_path.remove(path) else { return };
+        self.finder.remove(number);
         self.in_order.remove(path.as_str());
         for key in keys(&record) {
             if let Some(paths) = self.by_key.get_mut(&key) {

@@ -25,6 +25,7 @@ mod catalog;
 mod compare;
 mod error;
 pub mod fault;
+mod finder;
 mod image_source;
 mod index;
 mod keyed;
@@ -40,8 +41,8 @@ mod upload;
 
 pub use catalog::{Entry, Listing};
 pub use error::StoreError;
+pub use finder::Page;
 pub use image_source::{ImageSource, RemoteImage};
-pub use index::Page;
 pub use reader::{Deprecation, ManifestReader};
 pub use record::{Check, CheckState, Facts, FileFacts, FormFacts, ImageFacts, Labels, Record};
 pub use repeat::Repeat;

@@ -13,7 +13,8 @@ use crate::backend::bucket::BucketPlace;
 use crate::backend::tree::Tree;
 use crate::backend::{Backend, Small};
 use crate::catalog::Catalog;
-use crate::index::{Index, Page, Sqlite};
+use crate::finder::Page;
+use crate::index::Index;
 use crate::keyed::Keyed;
 use crate::recent::Recent;
 use crate::staged::Slot;
@@ -39,7 +40,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     settings: Settings,
     backend: Arc<dyn Backend>,
-    index: Box<dyn Index>,
+    index: Index,
     catalog: Catalog,
     reader: Arc<dyn ManifestReader>,
     slots: Keyed<UploadId, Slot>,
@@ -85,7 +86,7 @@ impl Store {
             Place::Tree => Arc::new(Tree::open(&settings.data).await?),
             Place::Bucket(bucket) => Arc::new(BucketPlace::open(bucket)?),
         };
-        let index = Box::new(Sqlite::open(&settings.data.join("index.sqlite")).await?);
+        let index = Index::open(&settings.data.join("index.sqlite")).await?;
         let store = Self(Arc::new(Inner {
             settings,
             backend,
@@ -169,10 +170,8 @@ impl Store {
     }
 
     /// A page of what fits a query at this time.
-    pub async fn search(&self, query: &SearchQuery, now: Timestamp) -> Result<Page, StoreError> {
-        let hits = self.0.index.search(query, now).await?;
-        let records = hits.paths.iter().filter_map(|path| self.lookup(path)).collect();
-        Ok(Page { total: hits.total, records, next: hits.next })
+    pub fn search(&self, query: &SearchQuery, now: Timestamp) -> Page {
+        self.0.catalog.search(query, now)
     }
 
     /// The image of a published appliance, opened. Refused where it is known to be damaged.

@@ -30,7 +30,7 @@ pub(crate) async fn search(app: App, request: Request) -> Result<Response, ApiEr
 /// A page of a search, as the API and the catalogue show it.
 pub(crate) async fn page(app: &App, query: &SearchQuery) -> Result<Page, ApiError> {
     let now = Timestamp::now();
-    let found = app.store.search(query, now).await.map_err(super::publish::store_error)?;
+    let found = app.store.search(query, now);
     Ok(Page {
         total: found.total,
         appliances: found.records.iter().map(|r| views::summary(r, now)).collect(),

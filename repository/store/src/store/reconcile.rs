@@ -98,8 +98,7 @@ impl Store {
         while let Some((path, result)) = reading.next().await {
             match result {
                 Ok(Some(record)) => {
-                    changed.push(self.0.catalog.insert(record));
-                    answer.changed += 1;
+                    changed.push(record);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -109,6 +108,8 @@ impl Store {
                 }
             }
         }
+        answer.changed = changed.len();
+        let changed = self.0.catalog.insert_all(changed);
         self.0.index.put(&changed).await?;
         // A place that was listed as absent may have been published since.
         let mut gone = Vec::new();
