@@ -173,7 +173,8 @@ impl Maps {
         for (record, number) in records.iter().zip(numbers) {
             for key in keys(record) {
                 let paths = self.by_key.entry(key).or_default();
-                if !paths.contains(&record.path) {
+                // Only from this record can it be there: two of its keys may be equal.
+                if paths.last() != Some(&record.path) {
                     paths.push(record.path.clone());
                 }
             }
