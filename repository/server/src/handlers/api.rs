@@ -24,18 +24,18 @@ pub(crate) async fn search(app: App, request: Request) -> Result<Response, ApiEr
     caller.may_read(&app)?;
     let query = SearchQuery::parse(parts.uri.query().unwrap_or_default())
         .map_err(|error| ApiError::public(ProblemKind::BadQuery, error))?;
-    Ok(json(&page(&app, &query).await?))
+    Ok(json(&page(&app, &query)))
 }
 
 /// A page of a search, as the API and the catalogue show it.
-pub(crate) async fn page(app: &App, query: &SearchQuery) -> Result<Page, ApiError> {
+pub(crate) fn page(app: &App, query: &SearchQuery) -> Page {
     let now = Timestamp::now();
     let found = app.store.search(query, now);
-    Ok(Page {
+    Page {
         total: found.total,
         appliances: found.records.iter().map(|r| views::summary(r, now)).collect(),
         next: found.next.map(|cursor| cursor.to_string()),
-    })
+    }
 }
 
 /// `/api/v1/appliances/{key}`: the newest that has this identifier or digest.

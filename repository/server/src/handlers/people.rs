@@ -25,7 +25,7 @@ pub(crate) async fn catalogue(
         Ok(query) => (query, None),
         Err(error) => (SearchQuery::default(), Some(error.to_string())),
     };
-    let page = api::page(&app, &query).await?;
+    let page = api::page(&app, &query);
     let frame = app.frame(&caller, "catalogue");
     pages::catalogue(&frame, &Catalogue { query: &query, page: &page, fault })
 }
