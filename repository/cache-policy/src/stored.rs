@@ -1,0 +1,90 @@
+//! What is kept of a response for the rules.
+
+use crate::vary::{self, Selecting};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+mod wire;
+
+pub use wire::WireError;
+
+/// Most field lines of a stored response.
+pub const FIELD_LIMIT: usize = 512;
+/// Most bytes in the names and values of a stored response, those of the selecting fields included.
+pub const BYTE_LIMIT: usize = 128 * 1024;
+
+/// When a request was sent and when its response head arrived (RFC 9111 section 4.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// `request_time`.
+    pub requested_at: Timestamp,
+    /// `response_time`.
+    pub received_at: Timestamp,
+}
+
+/// A stored response without its content: status, end-to-end fields, the request fields that `Vary`
+/// names, and the times from which the age follows.
+///
+/// Written to a sidecar file with serde, fields as `[name, value]`. A byte of a value is written as
+/// the character of the same number, so that none is lost. What is read is as bounded as what is
+/// written ([`FIELD_LIMIT`], [`BYTE_LIMIT`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "wire::Wire", into = "wire::Wire")]
+pub struct Stored {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) selecting: Vec<Selecting>,
+    pub(crate) exchange: Exchange,
+    pub(crate) date: Timestamp,
+}
+
+impl Stored {
+    /// The status code.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The end-to-end fields, with `Date`, and with `Age` as it came.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// When the origin made the response: `Date`, or the time of arrival if that was not a date
+    /// (RFC 9110 section 6.6.1).
+    pub fn date(&self) -> Timestamp {
+        self.date
+    }
+
+    /// When the request was sent.
+    pub fn requested_at(&self) -> Timestamp {
+        self.exchange.requested_at
+    }
+
+    /// When the head of the response, or of the last 304 for it, arrived.
+    pub fn received_at(&self) -> Timestamp {
+        self.exchange.received_at
+    }
+
+    /// Whether the request selects this response (RFC 9111 section 4.1).
+    pub fn matches(&self, request: &HeaderMap) -> bool {
+        self.selecting.iter().all(|(name, value)| vary::normalised(request, name) == *value)
+    }
+
+    /// Whether both are answers to the same selecting fields: then the newer takes the place of the
+    /// older.
+    pub fn same_variant(&self, other: &Self) -> bool {
+        self.selecting == other.selecting
+    }
+
+    /// Whether it fits into [`FIELD_LIMIT`] and [`BYTE_LIMIT`].
+    pub(crate) fn fits(&self) -> bool {
+        let fields: usize = self.headers.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+        let selecting: usize = self
+            .selecting
+            .iter()
+            .map(|(n, v)| n.as_str().len() + v.as_ref().map_or(0, Vec::len))
+            .sum();
+        self.headers.len() + self.selecting.len() <= FIELD_LIMIT && fields + selecting <= BYTE_LIMIT
+    }
+}
