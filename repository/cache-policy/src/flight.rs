@@ -108,6 +108,11 @@ impl Flight {
         (self.runs.len() < RUNS).then(|| self.start(gap.start, None))
     }
 
+    /// A transfer that began before the flight did: of these bytes, or of all to the end.
+    pub fn began(&mut self, at: u64, end: Option<u64>) -> Run {
+        self.add(at, end.or(self.total))
+    }
+
     /// A new run that brings `at`, and ends where others, or enough bytes, begin.
     fn start(&mut self, at: u64, until: Option<u64>) -> Run {
         let at = at - at % self.unit;
@@ -122,6 +127,10 @@ impl Flight {
                 run.end = Some(at);
             }
         }
+        self.add(at, end)
+    }
+
+    fn add(&mut self, at: u64, end: Option<u64>) -> Run {
         self.started += 1;
         let run = Run { id: RunId(self.started), at, end };
         self.runs.push(run.clone());

@@ -1,0 +1,221 @@
+//! `stratus-cache`: keeps near what is far, and looks after it.
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use stratus_cache::control::{Client, ControlError, Listed};
+use stratus_cache::settings::Log;
+use stratus_cache::{Service, Settings};
+use stratus_model::ByteCount;
+use stratus_terminal::{Exit, Failure, arguments, note, print_line, run_service};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Keeps what repositories serve near those who need it.
+#[derive(Parser)]
+#[command(name = "stratus-cache", version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The site file; the section [cache] is read.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STRATUS_CONFIG",
+        default_value = "/etc/stratus/stratus.toml",
+        global = true
+    )]
+    config: PathBuf,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+const EXAMPLES: &str = "Examples:
+  stratus-cache --config site.toml                      serve
+  stratus-cache --config site.toml check                read the file, report every problem
+  stratus-cache --config site.toml status --json        what the running cache is doing
+  stratus-cache --config site.toml prefetch /images/base/a/1.0/a-1.0.img.gz
+  stratus-cache --config site.toml purge /images/base/a/1.0/a-1.0.img.gz";
+
+#[derive(Subcommand)]
+enum Task {
+    /// Serve (the default).
+    Serve,
+    /// Read the site file and report every problem.
+    Check,
+    /// What the running cache is doing.
+    Status,
+    /// What it has.
+    List,
+    /// Have it fetch something whole.
+    Prefetch {
+        /// The path, as clients ask for it.
+        path: String,
+    },
+    /// Have it keep something whatever comes.
+    Pin {
+        /// The path, as clients ask for it.
+        path: String,
+    },
+    /// Have it treat something as everything else again.
+    Unpin {
+        /// The path, as clients ask for it.
+        path: String,
+    },
+    /// Have it forget something.
+    Purge {
+        /// The path, as clients ask for it.
+        path: String,
+    },
+    /// Have it compare everything stored with its checksums.
+    Scrub,
+}
+
+fn main() -> ExitCode {
+    run_service(|| {
+        let arguments: Arguments = arguments();
+        let settings = settings(&arguments.config)?;
+        let runtime = tokio::runtime::Runtime::new().context("the runtime could not be started")?;
+        match arguments.task.unwrap_or(Task::Serve) {
+            Task::Serve => {
+                log(settings.log).context("logging could not be started")?;
+                runtime.block_on(serve(settings))
+            }
+            Task::Check => {
+                note("the section [cache] is good");
+                Ok(Exit::Done)
+            }
+            task => runtime.block_on(command(&settings, task, arguments.json)),
+        }
+    })
+}
+
+fn settings(file: &PathBuf) -> Result<Settings> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error)
+    })?;
+    Settings::parse(file, &text).map_err(|report| {
+        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display()))
+            .into()
+    })
+}
+
+fn log(log: Log) -> std::io::Result<()> {
+    let filter = std::env::var("STRATUS_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(filter).map_err(std::io::Error::other)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let plain = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let begun = match log {
+        Log::Text => registry.with(plain).try_init(),
+        Log::Json => registry.with(plain.json()).try_init(),
+        Log::Journal => registry.with(tracing_journald::layer()?).try_init(),
+    };
+    begun.map_err(std::io::Error::other)
+}
+
+async fn serve(settings: Settings) -> Result<Exit> {
+    // Before anybody hears that it runs: who is told may end it at once.
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let service = Service::open(settings).await?;
+    for url in service.urls() {
+        print_line(&format!("listening on {url}"))?;
+    }
+    let reload = service.reloader();
+    let reloads = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload();
+        }
+    });
+    // Nobody may be waiting for these; that is not our failure.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let shutdown = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    };
+    let served = service.run(shutdown).await;
+    reloads.abort();
+    served?;
+    Ok(Exit::Done)
+}
+
+async fn command(settings: &Settings, task: Task, json: bool) -> Result<Exit> {
+    let client = Client::new(&settings.directory).map_err(away)?;
+    match task {
+        Task::Status => {
+            let status = client.status().await.map_err(away)?;
+            if json {
+                print_line(&serde_json::to_string(&status)?)?;
+            } else {
+                let (occupied, size) = (ByteCount(status.occupied), ByteCount(status.size));
+                print_line(&format!("{} objects, {occupied} of {size}", status.objects))?;
+                let (served, received) = (ByteCount(status.served), ByteCount(status.received));
+                print_line(&format!("served {served}, received {received}"))?;
+                for (result, number) in status.requests {
+                    print_line(&format!("{result}: {number}"))?;
+                }
+            }
+        }
+        Task::List => show(&client.list().await.map_err(away)?, json)?,
+        Task::Prefetch { path } => show(&[client.prefetch(&path).await.map_err(away)?], json)?,
+        Task::Pin { path } => show(&client.pin(&path, true).await.map_err(away)?, json)?,
+        Task::Unpin { path } => show(&client.pin(&path, false).await.map_err(away)?, json)?,
+        Task::Purge { path } => {
+            let count = client.purge(&path).await.map_err(away)?;
+            if json {
+                print_line(&serde_json::json!({ "purged": count }).to_string())?;
+            } else {
+                print_line(&format!("{count} purged"))?;
+            }
+        }
+        Task::Scrub => {
+            let report = client.scrub().await.map_err(away)?;
+            if json {
+                print_line(&serde_json::to_string(&report)?)?;
+            } else {
+                let (bytes, wrong) = (ByteCount(report.bytes), ByteCount(report.wrong));
+                print_line(&format!("{} objects, {bytes} read, {wrong} wrong", report.objects))?;
+            }
+            if report.wrong > 0 {
+                return Ok(Exit::Failed);
+            }
+        }
+        Task::Serve | Task::Check => {}
+    }
+    Ok(Exit::Done)
+}
+
+fn show(objects: &[Listed], json: bool) -> Result<()> {
+    if json {
+        return Ok(print_line(&serde_json::to_string(objects)?)?);
+    }
+    for object in objects {
+        let total = object.total.map_or_else(|| "?".to_owned(), |t| ByteCount(t).to_string());
+        let (bytes, state) = (ByteCount(object.bytes), &object.state);
+        let pinned = if object.pinned { "\tpinned" } else { "" };
+        print_line(&format!("{}\t{bytes} of {total}\t{state}{pinned}", object.url))?;
+    }
+    Ok(())
+}
+
+/// Nobody there is exit code 5, as everywhere.
+fn away(error: ControlError) -> anyhow::Error {
+    match error {
+        ControlError::Away { .. } => {
+            let message = error.to_string();
+            Failure::new(Exit::Unreachable, message).because(error).into()
+        }
+        ControlError::Refused(_) => error.into(),
+    }
+}

@@ -1,0 +1,251 @@
+//! How `stratus-cache status` and its like speak to the service: HTTP and JSON over a socket in the
+//! cache's directory, which only its owner can open.
+
+mod client;
+
+pub use client::{Client, ControlError};
+
+use crate::object::{Object, Standing};
+use crate::proxy::{Asked, Cache};
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, Version};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::net::UnixListener;
+
+/// The socket of a cache's directory.
+pub(crate) fn socket(directory: &Path) -> PathBuf {
+    directory.join("control.sock")
+}
+
+/// What the whole cache is doing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Objects in the store.
+    pub objects: u64,
+    /// Bytes in the store.
+    pub occupied: u64,
+    /// Bytes that it may take.
+    pub size: u64,
+    /// Bytes served from the store since the start.
+    pub served: u64,
+    /// Bytes received from upstreams for the store since the start.
+    pub received: u64,
+    /// Objects that had to go since the start.
+    pub evicted: u64,
+    /// Requests by what became of them since the start.
+    pub requests: Vec<(String, u64)>,
+}
+
+/// A stored object, for people.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listed {
+    /// Its URL at the upstream.
+    pub url: String,
+    /// Its size, where it is known.
+    pub total: Option<u64>,
+    /// Bytes that are there.
+    pub bytes: u64,
+    /// `partial`, `filling`, `complete` or `verified`.
+    pub state: String,
+    /// Whether an administrator wants it to stay.
+    pub pinned: bool,
+    /// When it was last asked for.
+    pub used: Timestamp,
+    /// How often since the start.
+    pub uses: u32,
+    /// Who reads it now.
+    pub readers: u64,
+    /// Its SHA-256, where it is known.
+    pub sha256: Option<String>,
+}
+
+/// What a comparison of everything found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scrubbed {
+    /// Objects that were read.
+    pub objects: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Bytes that had changed; they are fetched again when somebody wants them.
+    pub wrong: u64,
+}
+
+impl Listed {
+    pub(crate) fn of(object: &Object) -> Self {
+        let state = match object.standing() {
+            Standing::Partial => "partial",
+            Standing::Filling => "filling",
+            Standing::Complete => "complete",
+            Standing::Verified => "verified",
+        };
+        Self {
+            url: object.key.to_string(),
+            total: object.total(),
+            bytes: object.bytes(),
+            state: state.to_owned(),
+            pinned: object.is_pinned(),
+            used: object.used(),
+            uses: object.uses(),
+            readers: object.readers() as u64,
+            sha256: object.promise.sha256.clone(),
+        }
+    }
+}
+
+/// The numbers of a cache.
+pub(crate) fn status(cache: &Cache) -> Status {
+    const RESULTS: [&str; 7] =
+        ["hit", "miss", "collapsed", "revalidated", "stale", "pass", "failed"];
+    let count = |result: &&'static str| ((*result).to_owned(), cache.metrics.requests(result));
+    Status {
+        objects: cache.spool.len() as u64,
+        occupied: cache.spool.occupied(),
+        size: cache.spool.room().size,
+        served: cache.metrics.served.load(Ordering::Relaxed),
+        received: cache.metrics.received.load(Ordering::Relaxed),
+        evicted: cache.spool.evicted.load(Ordering::Relaxed),
+        requests: RESULTS.iter().map(count).collect(),
+    }
+}
+
+/// Compares everything stored with its checksums.
+pub(crate) async fn scrub(cache: &Cache) -> Scrubbed {
+    let mut report = Scrubbed::default();
+    for object in cache.spool.all() {
+        let compared = tokio::task::spawn_blocking(move || object.scrub()).await;
+        if let Ok((bytes, wrong)) = compared {
+            report.objects += 1;
+            report.bytes += bytes;
+            report.wrong += wrong;
+        }
+    }
+    report
+}
+
+/// The socket, taken.
+pub(crate) struct Control(UnixListener);
+
+impl Control {
+    /// Takes the socket; one that was left behind is replaced, because the directory is locked.
+    pub(crate) fn bind(cache: &Cache) -> std::io::Result<Self> {
+        let path = socket(cache.spool.directory());
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        let only_owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, only_owner)?;
+        Ok(Self(listener))
+    }
+
+    pub(crate) async fn run(self, cache: Cache) {
+        let router = Router::new()
+            .route("/status", get(async |State(cache): State<Cache>| Json(status(&cache))))
+            .route("/objects", get(list))
+            .route("/prefetch", post(prefetch))
+            .route("/pin", post(pin))
+            .route("/purge", post(purge))
+            .route("/scrub", post(async |State(cache): State<Cache>| Json(scrub(&cache).await)))
+            .with_state(cache);
+        if let Err(error) = axum::serve(self.0, router).await {
+            tracing::error!(%error, "the control socket failed");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Which {
+    path: String,
+    #[serde(default)]
+    off: bool,
+}
+
+type Refusal = (StatusCode, String);
+
+impl Which {
+    fn located(
+        &self,
+        cache: &Cache,
+    ) -> Result<(Arc<crate::upstream::Upstream>, url::Url), Refusal> {
+        let target =
+            if self.path.starts_with('/') { self.path.clone() } else { format!("/{}", self.path) };
+        let found = cache.locate("", &target).or_else(|| {
+            let hosts = cache.upstreams.iter().filter_map(|upstream| upstream.host.clone());
+            hosts.map(|host| cache.locate(&host, &target)).next().flatten()
+        });
+        found
+            .ok_or_else(|| (StatusCode::NOT_FOUND, format!("no upstream is set up for `{target}`")))
+    }
+}
+
+async fn list(State(cache): State<Cache>) -> Json<Vec<Listed>> {
+    Json(cache.spool.all().iter().map(|object| Listed::of(object)).collect())
+}
+
+/// Brings an object here, whole, as a client would.
+async fn prefetch(
+    State(cache): State<Cache>,
+    Query(which): Query<Which>,
+) -> Result<Json<Listed>, Refusal> {
+    let (upstream, url) = which.located(&cache)?;
+    let key = url.to_string();
+    let asked = Asked {
+        method: Method::GET,
+        headers: HeaderMap::new(),
+        version: Version::HTTP_11,
+        key: key.clone(),
+        upstream,
+        url,
+    };
+    let response = cache.cached(&asked, Body::empty()).await;
+    let code = response.status();
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        if let Err(error) = frame {
+            return Err((StatusCode::BAD_GATEWAY, error.to_string()));
+        }
+    }
+    let object = cache.spool.variants(&key).into_iter().next();
+    match object {
+        Some(object) if code.is_success() => Ok(Json(Listed::of(&object))),
+        _ => Err((
+            StatusCode::BAD_GATEWAY,
+            format!("the upstream answered {code}, which is not stored"),
+        )),
+    }
+}
+
+/// Lets an object stay whatever comes, or not any longer.
+async fn pin(
+    State(cache): State<Cache>,
+    Query(which): Query<Which>,
+) -> Result<Json<Vec<Listed>>, Refusal> {
+    let (_, url) = which.located(&cache)?;
+    let objects = cache.spool.variants(url.as_str());
+    if objects.is_empty() {
+        return Err((StatusCode::NOT_FOUND, format!("`{url}` is not stored; prefetch it first")));
+    }
+    for object in &objects {
+        object.pin(!which.off);
+    }
+    Ok(Json(objects.iter().map(|object| Listed::of(object)).collect()))
+}
+
+/// Takes an object away.
+async fn purge(
+    State(cache): State<Cache>,
+    Query(which): Query<Which>,
+) -> Result<Json<usize>, Refusal> {
+    let (_, url) = which.located(&cache)?;
+    Ok(Json(cache.spool.purge(url.as_str())))
+}

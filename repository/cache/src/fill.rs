@@ -1,0 +1,225 @@
+//! Runs: one upstream transfer each, begun again where it broke off.
+
+use crate::object::{Broken, Object, WriteFault, Writer};
+use crate::source::{Incoming, Source, SourceFault};
+use crate::upstream::pieces;
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream, StreamExt};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use stratus_cache_policy::flight::Run;
+use stratus_cache_policy::partial;
+
+/// Bytes that are written at once.
+const BATCH_BYTES: usize = 1 << 20;
+/// Attempts without a new byte before a run is given up.
+const ATTEMPTS: u32 = 6;
+/// Before the second attempt; doubled each time, up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(4);
+/// How often a piece that is not what it should be is fetched again.
+const WRONG_PIECES: u32 = 3;
+
+/// How one transfer ended.
+enum End {
+    /// The run has all it is for.
+    Over,
+    /// The upstream's answer ended.
+    Eof,
+    /// It broke off.
+    Broken(String),
+    /// A piece was not what it should be.
+    Wrong(String),
+    /// Nothing can be written.
+    Disk(WriteFault),
+}
+
+/// Runs on its own, whoever asked for it; `first` is an answer that is coming already.
+pub(crate) fn start(object: Arc<Object>, run: Run, source: Arc<Source>, first: Option<Incoming>) {
+    tokio::spawn(async move {
+        match fill(&object, &run, &source, first).await {
+            Ok(()) => object.run_over(&run),
+            Err(why) => {
+                tracing::warn!(key = %object.key, at = run.at, %why, "a transfer was given up");
+                object.give_up(&run, why);
+            }
+        }
+        conclude(object, source).await;
+    });
+}
+
+/// After a run: compares the whole, or goes on with what is missing where most is there.
+async fn conclude(object: Arc<Object>, source: Arc<Source>) {
+    if object.is_complete() {
+        let compared = tokio::task::spawn_blocking(move || object.conclude()).await;
+        if let Err(error) = compared {
+            tracing::error!(%error, "a digest was not compared");
+        }
+    } else if source.upstream.completes(object.bytes(), object.total())
+        && !object.was_given_up()
+        && let Some(run) = object.fill()
+    {
+        start(object, run, source, None);
+    }
+}
+
+async fn fill(
+    object: &Arc<Object>,
+    run: &Run,
+    source: &Source,
+    mut first: Option<Incoming>,
+) -> Result<(), Broken> {
+    let head = object.head();
+    let can_be_joined = partial::if_range(&head).is_some();
+    let (mut failures, mut wrong) = (0, 0);
+    loop {
+        let Some(now) = object.run(run) else { return Ok(()) };
+        let outcome = match first.take() {
+            Some(incoming) => receive(object, &now, source, incoming).await,
+            None => match source.ask(&now, object.total(), &head).await {
+                Ok(incoming) => receive(object, &now, source, incoming).await,
+                Err(SourceFault::Changed(what)) => {
+                    let reason = format!("the upstream has other bytes now ({what})");
+                    object.condemn(&reason);
+                    return Err(Broken::Condemned(reason));
+                }
+                Err(fault) => End::Broken(fault.to_string()),
+            },
+        };
+        let Some(after) = object.run(run) else { return Ok(()) };
+        let reason = match outcome {
+            End::Over => return Ok(()),
+            End::Eof if object.total().is_none() => {
+                object.ends_at(after.at);
+                return Ok(());
+            }
+            End::Eof => "the answer ended too early".to_owned(),
+            End::Broken(reason) => reason,
+            End::Wrong(reason) => {
+                wrong += 1;
+                if wrong >= WRONG_PIECES {
+                    object.condemn(&reason);
+                    return Err(Broken::Condemned(reason));
+                }
+                reason
+            }
+            End::Disk(WriteFault::NoRoom) => return Err(Broken::NoRoom),
+            End::Disk(fault) => return Err(Broken::Upstream(fault.to_string())),
+        };
+        if object.total().is_none() || (!can_be_joined && after.at > 0) {
+            // Nothing tells whether another answer has the same bytes.
+            object.condemn(&reason);
+            return Err(Broken::Condemned(reason));
+        }
+        failures = if after.at > now.at { 1 } else { failures + 1 };
+        if failures >= ATTEMPTS {
+            return Err(Broken::Upstream(reason));
+        }
+        tracing::info!(key = %object.key, at = after.at, %reason, "a transfer begins again");
+        tokio::time::sleep(pause(failures)).await;
+    }
+}
+
+/// Exponential, with jitter so that many do not come at once.
+fn pause(failures: u32) -> Duration {
+    let full = PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
+    full.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+}
+
+/// Writes what comes, one batch while the next is received.
+async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Incoming) -> End {
+    let Incoming { at, response } = incoming;
+    let received = Arc::clone(&source.upstream.received);
+    let mut stream = pieces(response).inspect(move |piece| {
+        if let Ok(piece) = piece {
+            received.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        }
+    });
+    let mut skip = run.at.saturating_sub(at);
+    let mut writer = match Writer::new(Arc::clone(object), run.clone()) {
+        Ok(writer) => Some(writer),
+        Err(fault) => return disk(fault),
+    };
+    let mut writing: Option<tokio::task::JoinHandle<(Writer, Result<bool, WriteFault>)>> = None;
+    loop {
+        let batch = gather(&mut stream, &mut skip).await;
+        if let Some(task) = writing.take() {
+            match task.await {
+                Ok((back, Ok(false))) => writer = Some(back),
+                Ok((_, Ok(true))) => return End::Over,
+                Ok((_, Err(fault))) => return disk(fault),
+                Err(error) => return End::Broken(error.to_string()),
+            }
+        }
+        let (batch, end) = match batch {
+            Gathered::More(batch) => (batch, None),
+            Gathered::Last(batch, end) => (batch, Some(end)),
+        };
+        let Some(mut own) = writer.take() else { return End::Over };
+        let task = tokio::task::spawn_blocking(move || {
+            let written = own.write(&batch);
+            (own, written)
+        });
+        match end {
+            None => writing = Some(task),
+            Some(end) => {
+                return match task.await {
+                    Ok((_, Ok(true))) => End::Over,
+                    Ok((_, Ok(false))) => end,
+                    Ok((_, Err(fault))) => disk(fault),
+                    Err(error) => End::Broken(error.to_string()),
+                };
+            }
+        }
+    }
+}
+
+fn disk(fault: WriteFault) -> End {
+    match fault {
+        WriteFault::WrongPiece(_) => End::Wrong(fault.to_string()),
+        fault => End::Disk(fault),
+    }
+}
+
+enum Gathered {
+    More(Vec<Bytes>),
+    Last(Vec<Bytes>, End),
+}
+
+/// At least one piece, and those that are here already.
+async fn gather(
+    stream: &mut (impl Stream<Item = Result<Bytes, reqwest::Error>> + Unpin),
+    skip: &mut u64,
+) -> Gathered {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    loop {
+        let next = if batch.is_empty() {
+            stream.next().await
+        } else {
+            match stream.next().now_or_never() {
+                Some(next) => next,
+                None => return Gathered::More(batch),
+            }
+        };
+        match next {
+            Some(Ok(mut piece)) => {
+                let unwanted = usize::try_from(*skip).unwrap_or(usize::MAX).min(piece.len());
+                *skip -= unwanted as u64;
+                let piece = piece.split_off(unwanted);
+                if !piece.is_empty() {
+                    bytes += piece.len();
+                    batch.push(piece);
+                }
+                if bytes >= BATCH_BYTES {
+                    return Gathered::More(batch);
+                }
+            }
+            Some(Err(error)) => {
+                let error = error.without_url();
+                return Gathered::Last(batch, End::Broken(error.to_string()));
+            }
+            None => return Gathered::Last(batch, End::Eof),
+        }
+    }
+}

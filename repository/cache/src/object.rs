@@ -1,0 +1,410 @@
+//! One stored response: its bytes in a file, which of them are there, and who waits for more.
+//!
+//! Bytes are written once, where they belong, and never again; an object that turns out to be wrong
+//! is taken away whole, and its successor is another file. Readers thus share the page cache and
+//! need no copies.
+
+mod check;
+mod writer;
+
+pub(crate) use writer::{WriteFault, Writer};
+
+use crate::fill;
+use crate::source::Source;
+use crate::spool::journal::{Line, Promise, Record, encode};
+use crate::spool::open_files::{Lazy, Shared};
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use stratus_cache_policy::Stored;
+use stratus_cache_policy::flight::{Flight, Run, Step};
+use stratus_cache_policy::spans::Spans;
+
+/// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
+/// of something wrong.
+const HELD_BACK: u64 = 64 << 10;
+
+/// Why a reader gets no more bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Broken {
+    /// What was stored or is coming is not what it should be.
+    #[error("{0}")]
+    Condemned(String),
+    /// The upstream did not bring the rest.
+    #[error("the upstream did not bring the rest: {0}")]
+    Upstream(String),
+    /// The disk takes no more.
+    #[error("the cache has no room for the rest")]
+    NoRoom,
+}
+
+/// How an object is doing, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Standing {
+    /// Parts of it are there.
+    Partial,
+    /// A transfer is under way.
+    Filling,
+    /// All of it is there; no digest is known to compare it with.
+    Complete,
+    /// All of it is there and has the right digest.
+    Verified,
+}
+
+/// A stored response.
+pub(crate) struct Object {
+    pub(crate) key: Arc<str>,
+    pub(crate) promise: Promise,
+    data: Lazy,
+    data_path: PathBuf,
+    journal_path: PathBuf,
+    head: ArcSwap<Stored>,
+    state: Mutex<State>,
+    used: AtomicI64,
+    uses: AtomicU32,
+    pinned: AtomicBool,
+    readers: AtomicUsize,
+    shared: Arc<Shared>,
+}
+
+pub(super) struct State {
+    flight: Flight,
+    /// What the journal says of the bytes that are there.
+    records: Vec<Record>,
+    /// Bytes from before the start, not compared with their checksums yet.
+    unchecked: Spans,
+    /// Whether somebody is comparing them.
+    checking: bool,
+    prefix: writer::Prefix,
+    verified: bool,
+    condemned: Option<String>,
+    /// How often a transfer was given up, and why it was the last time.
+    given_up: (u64, Option<Broken>),
+    waiting: Vec<Waker>,
+}
+
+/// What an object is made of.
+pub(crate) struct Parts {
+    pub(crate) key: Arc<str>,
+    pub(crate) promise: Promise,
+    pub(crate) head: Stored,
+    pub(crate) total: Option<u64>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) verified: bool,
+    pub(crate) pinned: bool,
+    pub(crate) used: Timestamp,
+    pub(crate) data_path: PathBuf,
+    pub(crate) journal_path: PathBuf,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Object {
+    /// Of what is known. Bytes that the records name are believed after a look at their checksums.
+    pub(crate) fn new(mut parts: Parts) -> Arc<Self> {
+        parts.records.sort_by_key(|record| record.bytes.start);
+        let mut present = Spans::default();
+        for record in &parts.records {
+            present.insert(record.bytes.clone());
+        }
+        parts.shared.grew(present.bytes());
+        let unit = parts.promise.pieces.as_ref().map_or(1, |pieces| pieces.size);
+        let state = State {
+            unchecked: present.clone(),
+            flight: Flight::new(parts.total, unit, present),
+            records: parts.records,
+            checking: false,
+            prefix: writer::Prefix::default(),
+            verified: parts.verified,
+            condemned: None,
+            given_up: (0, None),
+            waiting: Vec::new(),
+        };
+        Arc::new(Self {
+            key: parts.key,
+            promise: parts.promise,
+            data: Lazy::default(),
+            data_path: parts.data_path,
+            journal_path: parts.journal_path,
+            head: ArcSwap::from_pointee(parts.head),
+            state: Mutex::new(state),
+            used: AtomicI64::new(parts.used.as_millisecond()),
+            uses: AtomicU32::new(0),
+            pinned: AtomicBool::new(parts.pinned),
+            readers: AtomicUsize::new(0),
+            shared: parts.shared,
+        })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The response's head as it is now.
+    pub(crate) fn head(&self) -> Arc<Stored> {
+        self.head.load_full()
+    }
+
+    /// The head changed: a 304 said so.
+    pub(crate) fn set_head(&self, head: Stored) {
+        self.note(&Line::Head(Box::new(head.clone())));
+        self.head.store(Arc::new(head));
+    }
+
+    /// The file with the bytes; only those that [`Object::poll_readable`] names may be read.
+    pub(crate) fn data(&self) -> std::io::Result<Arc<File>> {
+        self.shared.open(&self.data, &self.data_path)
+    }
+
+    /// The size, as far as it is known.
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.state().flight.total()
+    }
+
+    /// Bytes that are there.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.state().flight.present().bytes()
+    }
+
+    /// Whether all of it is there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.state().flight.is_complete()
+    }
+
+    /// Whether a transfer was given up since the start.
+    pub(crate) fn was_given_up(&self) -> bool {
+        self.state().given_up.0 > 0
+    }
+
+    /// Whether all of it is there and, where a digest is known, right.
+    pub(crate) fn is_whole(&self) -> bool {
+        let state = self.state();
+        state.flight.is_complete() && (state.verified || self.promise.sha256.is_none())
+    }
+
+    /// Whether it may still be given to new readers.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.state().condemned.is_none()
+    }
+
+    /// Whether these bytes are there.
+    pub(crate) fn covers(&self, range: &std::ops::Range<u64>) -> bool {
+        self.state().flight.present().covers(range)
+    }
+
+    /// How it is doing.
+    pub(crate) fn standing(&self) -> Standing {
+        let state = self.state();
+        match (state.flight.is_complete(), state.verified, state.flight.runs().is_empty()) {
+            (true, true, _) => Standing::Verified,
+            (true, false, _) => Standing::Complete,
+            (false, _, false) => Standing::Filling,
+            (false, _, true) => Standing::Partial,
+        }
+    }
+
+    /// Somebody asked for it.
+    pub(crate) fn touch(&self, now: Timestamp) {
+        self.used.store(now.as_millisecond(), Ordering::Relaxed);
+        self.uses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When it was last asked for.
+    pub(crate) fn used(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.used.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    /// How often it was asked for since the start.
+    pub(crate) fn uses(&self) -> u32 {
+        self.uses.load(Ordering::Relaxed)
+    }
+
+    /// Whether an administrator wants it to stay.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.pinned.load(Ordering::Relaxed)
+    }
+
+    /// Pins it, or lets it go.
+    pub(crate) fn pin(&self, pinned: bool) {
+        self.pinned.store(pinned, Ordering::Relaxed);
+        self.note(&Line::Pinned(pinned));
+    }
+
+    /// Whether somebody reads or fills it right now.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.readers.load(Ordering::Relaxed) > 0 || !self.state().flight.runs().is_empty()
+    }
+
+    /// Readers of it right now.
+    pub(crate) fn readers(&self) -> usize {
+        self.readers.load(Ordering::Relaxed)
+    }
+
+    /// A reader begins; answers what it must know to notice that a transfer was given up.
+    pub(crate) fn enter(&self) -> u64 {
+        self.readers.fetch_add(1, Ordering::Relaxed);
+        self.state().given_up.0
+    }
+
+    /// A reader ends.
+    pub(crate) fn leave(&self) {
+        self.readers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Up to where the bytes from `at` may be read now; waits until there are any, and sees to it
+    /// that they come. At the end of the object it answers `at`.
+    pub(crate) fn poll_readable(
+        self: &Arc<Self>,
+        source: &Arc<Source>,
+        (at, until): (u64, Option<u64>),
+        seen: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<u64, Broken>> {
+        let mut state = self.state();
+        if let Some(reason) = &state.condemned {
+            return Poll::Ready(Err(Broken::Condemned(reason.clone())));
+        }
+        let given_up = state.given_up.0 > seen;
+        if given_up && state.flight.present().around(at).is_none() {
+            let why = state.given_up.1.clone();
+            return Poll::Ready(Err(why.unwrap_or_else(|| Broken::Upstream(String::new()))));
+        }
+        match state.flight.want(at, until) {
+            Step::Ready(reach) => {
+                let reach = self.allowed(&state, at, reach);
+                let ends = state.flight.total() == Some(at);
+                if reach > at || (ends && self.may_end(&state)) {
+                    return Poll::Ready(Ok(reach));
+                }
+                if state.unchecked.around(at).is_some() {
+                    check::start(self, &mut state, at);
+                }
+            }
+            Step::Wait => {}
+            Step::Start(run) => {
+                state.waiting.push(cx.waker().clone());
+                drop(state);
+                fill::start(Arc::clone(self), run, Arc::clone(source), None);
+                return Poll::Pending;
+            }
+        }
+        state.waiting.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// How far readers may go of what is there.
+    fn allowed(&self, state: &State, at: u64, reach: u64) -> u64 {
+        let unchecked = state.unchecked.iter().find(|span| span.end > at);
+        let reach = unchecked.map_or(reach, |span| reach.min(span.start.max(at)));
+        match state.flight.total() {
+            Some(total) if !self.may_end(state) => {
+                reach.min(total.saturating_sub(HELD_BACK)).max(at)
+            }
+            _ => reach,
+        }
+    }
+
+    /// Whether the last bytes may be given out.
+    fn may_end(&self, state: &State) -> bool {
+        state.verified || self.promise.sha256.is_none() || self.promise.pieces.is_some()
+    }
+
+    /// A run for what is missing, when enough is there to want the rest.
+    pub(crate) fn fill(&self) -> Option<Run> {
+        let mut state = self.state();
+        if state.condemned.is_some() { None } else { state.flight.fill() }
+    }
+
+    /// The run as it is now; `None` when it is over or the object is condemned.
+    pub(crate) fn run(&self, run: &Run) -> Option<Run> {
+        let state = self.state();
+        if state.condemned.is_some() { None } else { state.flight.run(run.id).cloned() }
+    }
+
+    /// The first run of a new object, whose bytes are coming already.
+    pub(crate) fn first_run(&self, at: u64, end: Option<u64>) -> Run {
+        self.state().flight.began(at, end)
+    }
+
+    /// The end of a response of unknown length.
+    pub(crate) fn ends_at(&self, total: u64) {
+        let mut state = self.state();
+        state.flight.ends_at(total);
+        self.note(&Line::Ends(total));
+        wake(&mut state);
+    }
+
+    /// A run ended well.
+    pub(crate) fn run_over(&self, run: &Run) {
+        let mut state = self.state();
+        state.flight.over(run.id);
+        wake(&mut state);
+    }
+
+    /// A run was given up: whoever waits for its bytes hears why.
+    pub(crate) fn give_up(&self, run: &Run, why: Broken) {
+        let mut state = self.state();
+        state.flight.over(run.id);
+        state.given_up = (state.given_up.0 + 1, Some(why));
+        wake(&mut state);
+    }
+
+    /// It is not what it should be: no reader gets another byte, and the files go.
+    pub(crate) fn condemn(&self, reason: &str) {
+        let mut state = self.state();
+        if state.condemned.is_none() {
+            tracing::error!(key = %self.key, reason, "thrown away");
+            state.condemned = Some(reason.to_owned());
+        }
+        wake(&mut state);
+        drop(state);
+        self.unlink();
+    }
+
+    /// Takes the names away; whoever reads goes on reading.
+    pub(crate) fn unlink(&self) {
+        // Without its journal an object does not exist.
+        for path in [&self.journal_path, &self.data_path] {
+            if let Err(error) = std::fs::remove_file(path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(path = %path.display(), %error, "cannot be removed");
+            }
+        }
+    }
+
+    /// Notes the time of the last use, so that a restart knows it.
+    pub(crate) fn keep_time(&self) {
+        let used = std::time::SystemTime::from(self.used());
+        let journal = OpenOptions::new().append(true).open(&self.journal_path);
+        let _ = journal.and_then(|journal| journal.set_modified(used));
+    }
+
+    /// Writes a line. A journal that cannot be written costs what it did not note, nothing more.
+    fn note(&self, line: &Line) {
+        let journal = OpenOptions::new().append(true).open(&self.journal_path);
+        match journal.and_then(|mut journal| journal.write_all(&encode(line))) {
+            // It was taken away meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(key = %self.key, %error, "the journal was not written");
+            }
+            Ok(()) => {}
+        }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.shared.shrank(self.bytes());
+    }
+}
+
+pub(super) fn wake(state: &mut State) {
+    state.waiting.drain(..).for_each(Waker::wake);
+}

@@ -1,0 +1,248 @@
+//! Bytes of a run on their way into the file: written, summed, compared, made visible.
+
+use super::{Object, wake};
+use crate::spool::journal::{Line, Record};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use stratus_cache_policy::flight::Run;
+
+/// Bytes that are read at once when a digest is made from the file.
+const READ_BYTES: usize = 1 << 20;
+
+/// The digest of the first bytes, as far as they came in order.
+#[derive(Clone, Default)]
+pub(super) struct Prefix {
+    at: u64,
+    sha256: Sha256,
+}
+
+/// Why bytes were not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteFault {
+    /// The disk takes no more.
+    #[error("no room")]
+    NoRoom,
+    /// The file cannot be written.
+    #[error("cannot write to the cache")]
+    Io(#[source] std::io::Error),
+    /// A piece has another digest than it should.
+    #[error("the bytes {} to {} are not what the manifest says", .0.start, .0.end)]
+    WrongPiece(Range<u64>),
+}
+
+/// Writes the bytes of one run.
+pub(crate) struct Writer {
+    object: Arc<Object>,
+    file: Arc<File>,
+    run: Run,
+    at: u64,
+    /// Of the piece that is being received.
+    piece: Sha256,
+    piece_crc: crc32fast::Hasher,
+}
+
+impl Writer {
+    pub(crate) fn new(object: Arc<Object>, run: Run) -> Result<Self, WriteFault> {
+        let file = object.data().map_err(WriteFault::Io)?;
+        let at = run.at;
+        let (piece, piece_crc) = (Sha256::new(), crc32fast::Hasher::new());
+        Ok(Self { object, file, run, at, piece, piece_crc })
+    }
+
+    /// Takes consecutive bytes. Answers whether the run has all it is for.
+    pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<bool, WriteFault> {
+        let Some(run) = self.object.run(&self.run) else { return Ok(true) };
+        match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
+            None => self.write_as_it_comes(batch, run.end),
+            Some(size) => self.write_pieces(batch, run.end, size),
+        }
+    }
+
+    /// Every byte may be read as soon as it is written.
+    fn write_as_it_comes(&mut self, batch: &[Bytes], end: Option<u64>) -> Result<bool, WriteFault> {
+        let start = self.at;
+        for bytes in batch {
+            let left = end.map_or(u64::MAX, |end| end.saturating_sub(self.at));
+            let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+            let bytes = &bytes[..take];
+            self.put(bytes)?;
+            self.piece_crc.update(bytes);
+            self.at += bytes.len() as u64;
+        }
+        let crc = std::mem::take(&mut self.piece_crc).finalize();
+        let bytes = start..self.at;
+        self.object.sum_up(&bytes, batch);
+        Ok(self.object.arrived(&self.run, Record { bytes, crc }))
+    }
+
+    /// Only whole pieces may be read, after they were compared.
+    fn write_pieces(
+        &mut self,
+        batch: &[Bytes],
+        end: Option<u64>,
+        size: u64,
+    ) -> Result<bool, WriteFault> {
+        for bytes in batch {
+            let mut bytes = bytes.clone();
+            while !bytes.is_empty() {
+                if end.is_some_and(|end| self.at >= end) {
+                    return Ok(true);
+                }
+                let total = self.object.total().unwrap_or(u64::MAX);
+                let number = self.at / size;
+                let piece = number * size..((number + 1) * size).min(total);
+                let left = usize::try_from(piece.end - self.at).unwrap_or(usize::MAX);
+                let part = bytes.split_to(left.min(bytes.len()));
+                self.put(&part)?;
+                self.piece.update(&part);
+                self.piece_crc.update(&part);
+                self.at += part.len() as u64;
+                if self.at == piece.end && self.piece_ends(number, piece)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn piece_ends(&mut self, number: u64, piece: Range<u64>) -> Result<bool, WriteFault> {
+        let digest: [u8; 32] = std::mem::take(&mut self.piece).finalize().into();
+        let crc = std::mem::take(&mut self.piece_crc).finalize();
+        let pieces = self.object.promise.pieces.as_ref();
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        if pieces.and_then(|pieces| pieces.sha256.get(number)) != Some(&digest) {
+            self.at = piece.start;
+            return Err(WriteFault::WrongPiece(piece));
+        }
+        Ok(self.object.arrived(&self.run, Record { bytes: piece, crc }))
+    }
+
+    /// Writes where nothing is yet: what is there may be being read.
+    fn put(&self, bytes: &[u8]) -> Result<(), WriteFault> {
+        let range = self.at..self.at + bytes.len() as u64;
+        let gaps = self.object.state().flight.present().gaps(&range);
+        for gap in gaps {
+            let within = |at: u64| usize::try_from(at - range.start).unwrap_or(usize::MAX);
+            let part = bytes.get(within(gap.start)..within(gap.end)).unwrap_or_default();
+            self.file.write_all_at(part, gap.start).map_err(fault)?;
+        }
+        Ok(())
+    }
+}
+
+fn fault(error: std::io::Error) -> WriteFault {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => WriteFault::NoRoom,
+        _ => WriteFault::Io(error),
+    }
+}
+
+impl Object {
+    /// Bytes are in the file: notes them and lets readers have them. Answers whether the run has all
+    /// it is for.
+    fn arrived(&self, run: &Run, record: Record) -> bool {
+        let mut state = self.state();
+        let fresh = state.flight.present().gaps(&record.bytes);
+        let bytes: u64 = fresh.iter().map(|gap| gap.end - gap.start).sum();
+        self.shared.grew(bytes);
+        // A checksum over what was there already says nothing of these bytes in the file.
+        let whole = fresh.as_slice() == [record.bytes.clone()];
+        let over = state.flight.arrived(run.id, record.bytes.clone());
+        if whole {
+            let line = Line::Bytes(record.bytes.start, record.bytes.end, record.crc);
+            self.note(&line);
+            let at = state.records.partition_point(|r| r.bytes.start < record.bytes.start);
+            state.records.insert(at, record);
+        } else {
+            for gap in fresh {
+                self.record_from_file(&mut state, gap);
+            }
+        }
+        wake(&mut state);
+        over
+    }
+
+    fn record_from_file(&self, state: &mut super::State, bytes: Range<u64>) {
+        let Ok(crc) = self.crc_of(&bytes) else { return };
+        self.note(&Line::Bytes(bytes.start, bytes.end, crc));
+        let at = state.records.partition_point(|r| r.bytes.start < bytes.start);
+        state.records.insert(at, Record { bytes, crc });
+    }
+
+    /// The checksum of bytes in the file.
+    pub(super) fn crc_of(&self, bytes: &Range<u64>) -> std::io::Result<u32> {
+        let mut crc = crc32fast::Hasher::new();
+        self.read_through(bytes.clone(), |piece| crc.update(piece))?;
+        Ok(crc.finalize())
+    }
+
+    fn read_through(
+        &self,
+        mut range: Range<u64>,
+        mut each: impl FnMut(&[u8]),
+    ) -> std::io::Result<()> {
+        let data = self.data()?;
+        let mut buffer = vec![0; READ_BYTES];
+        while !range.is_empty() {
+            let want = usize::try_from(range.end - range.start).unwrap_or(READ_BYTES);
+            let part = &mut buffer[..want.min(READ_BYTES)];
+            data.read_exact_at(part, range.start)?;
+            each(part);
+            range.start += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Goes on with the digest of the whole while the bytes are still at hand.
+    fn sum_up(&self, bytes: &Range<u64>, batch: &[Bytes]) {
+        if self.promise.sha256.is_none() || self.promise.pieces.is_some() {
+            return;
+        }
+        let mut state = self.state();
+        let stored = state.flight.present().gaps(bytes).as_slice() == [bytes.clone()];
+        if state.prefix.at != bytes.start || !stored {
+            return;
+        }
+        let mut prefix = std::mem::take(&mut state.prefix);
+        drop(state);
+        let mut left = usize::try_from(bytes.end - bytes.start).unwrap_or(usize::MAX);
+        for part in batch {
+            let take = left.min(part.len());
+            prefix.sha256.update(&part[..take]);
+            left -= take;
+        }
+        prefix.at = bytes.end;
+        self.state().prefix = prefix;
+    }
+
+    /// All bytes are there: compares the digest, and lets the last bytes go or throws all away.
+    pub(crate) fn conclude(&self) {
+        let (mut prefix, total) = {
+            let mut state = self.state();
+            let Some(total) = state.flight.total() else { return };
+            if state.verified || !state.flight.is_complete() || state.condemned.is_some() {
+                return;
+            }
+            (std::mem::take(&mut state.prefix), total)
+        };
+        if self.promise.pieces.is_none() {
+            let Some(expected) = &self.promise.sha256 else { return };
+            let summed = self.read_through(prefix.at..total, |part| prefix.sha256.update(part));
+            if let Err(error) = summed {
+                return self.condemn(&format!("its file cannot be read: {error}"));
+            }
+            let found = hex::encode(prefix.sha256.finalize());
+            if found != *expected {
+                return self.condemn(&format!("its SHA-256 is {found}, not {expected}"));
+            }
+        }
+        let mut state = self.state();
+        state.verified = true;
+        self.note(&Line::Verified);
+        wake(&mut state);
+    }
+}

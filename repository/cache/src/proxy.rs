@@ -1,0 +1,364 @@
+//! What happens to a request.
+
+use crate::answer::answer;
+use crate::fetch::{Ask, Fetched, fetch};
+use crate::joins::{Join, Joins, Outcome};
+use crate::metrics::Metrics;
+use crate::object::Object;
+use crate::pass::{pass, passed_on};
+use crate::problem::problem;
+use crate::settings::Settings;
+use crate::spool::Spool;
+use crate::upstream::Upstream;
+use axum::body::Body;
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, Version, header};
+use jiff::Timestamp;
+use std::ops::Deref;
+use std::sync::Arc;
+use stratus_cache_policy::decide::without_conditions;
+use stratus_cache_policy::outgoing::Pseudonym;
+use stratus_cache_policy::{
+    CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
+    on_error, serve_validated, to_upstream,
+};
+use url::Url;
+
+/// How often a request looks at the store again before it goes its own way.
+const ROUNDS: usize = 5;
+
+/// The cache. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(crate) struct Cache(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) spool: Spool,
+    pub(crate) upstreams: Vec<Arc<Upstream>>,
+    pub(crate) name: Pseudonym,
+    pub(crate) metrics: Metrics,
+    joins: Joins,
+}
+
+impl Deref for Cache {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// A request, with where it leads.
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) version: Version,
+    pub(crate) key: String,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) url: Url,
+}
+
+impl Asked {
+    fn request(&self) -> Request<'_> {
+        Request { method: &self.method, headers: &self.headers }
+    }
+
+    /// The headers of transfers for this request.
+    pub(crate) fn for_transfers(&self, cache: &Cache) -> HeaderMap {
+        let mut headers = to_upstream(&self.headers, self.version, &cache.name);
+        headers.remove(header::HOST);
+        without_conditions(&mut headers);
+        headers
+    }
+
+    fn ask(&self, candidate: Option<(Arc<Object>, Conditions)>) -> Ask {
+        Ask {
+            key: self.key.clone(),
+            upstream: Arc::clone(&self.upstream),
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            version: self.version,
+            candidate,
+        }
+    }
+
+    /// Whether the answer may be for this client alone: it then waits for nobody.
+    fn is_personal(&self) -> bool {
+        self.headers.contains_key(header::AUTHORIZATION)
+    }
+}
+
+/// How a request goes on after a look at the store.
+enum Next {
+    Answer(Response),
+    /// To the upstream, to validate this object or to get a new one.
+    Ask(Forward, Option<(Arc<Object>, Conditions)>),
+    Pass(Forward),
+}
+
+impl Cache {
+    pub(crate) fn new(
+        settings: Settings,
+        spool: Spool,
+        upstreams: Vec<Arc<Upstream>>,
+        name: Pseudonym,
+        metrics: Metrics,
+    ) -> Self {
+        let joins = Joins::default();
+        Self(Arc::new(Inner { settings, spool, upstreams, name, metrics, joins }))
+    }
+
+    /// The upstream and URL for a path and query.
+    pub(crate) fn locate(&self, host: &str, target: &str) -> Option<(Arc<Upstream>, Url)> {
+        let path = target.split('?').next().unwrap_or(target);
+        let upstream = self.upstreams.iter().find(|upstream| upstream.serves(host, path))?;
+        Some((Arc::clone(upstream), upstream.url(target)))
+    }
+
+    fn problem(&self, status: StatusCode, name: &str, detail: &str) -> Response {
+        self.metrics.request("failed");
+        problem(self.name.as_str(), status, name, detail)
+    }
+
+    /// Answers a request.
+    pub(crate) async fn handle(&self, parts: Parts, body: Body) -> Response {
+        if is_loop(&parts.headers, &self.name) {
+            let detail =
+                "The request has passed through this cache before: an upstream leads back.";
+            return self.problem(StatusCode::LOOP_DETECTED, "loop", detail);
+        }
+        let host = parts.uri.host().or_else(|| {
+            let host = parts.headers.get(header::HOST)?.to_str().ok()?;
+            Some(host.rsplit_once(':').map_or(host, |(name, _)| name))
+        });
+        let host = host.unwrap_or_default().to_owned();
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let Some((upstream, url)) = self.locate(&host, target) else {
+            let detail = format!("No upstream is set up for `{target}`.");
+            return self.problem(StatusCode::NOT_FOUND, "no-upstream", &detail);
+        };
+        let asked = Asked {
+            method: parts.method,
+            headers: parts.headers,
+            version: parts.version,
+            key: url.to_string(),
+            upstream,
+            url,
+        };
+        if asked.method == Method::GET || asked.method == Method::HEAD {
+            return self.cached(&asked, body).await;
+        }
+        self.metrics.request("pass");
+        pass(self, &asked, body, Forward::Method).await
+    }
+
+    /// A request that the store may answer.
+    pub(crate) async fn cached(&self, asked: &Asked, body: Body) -> Response {
+        let mut body = Some(body);
+        for round in 0..ROUNDS {
+            let (why, candidate) = match self.look(asked) {
+                Next::Answer(response) => return response,
+                Next::Ask(why, candidate) if asked.method == Method::GET => (why, candidate),
+                // A HEAD never makes us fetch an image.
+                Next::Ask(why, _) | Next::Pass(why) => {
+                    self.metrics.request("pass");
+                    return pass(self, asked, body.take().unwrap_or_default(), why).await;
+                }
+            };
+            let stored = candidate.as_ref().map(|(object, _)| Arc::clone(object));
+            let last = round + 1 == ROUNDS;
+            let lead = if asked.is_personal() || last {
+                None
+            } else {
+                match self.joins.join(&asked.key) {
+                    Join::Lead(lead) => Some(lead),
+                    Join::Follow(follow) => {
+                        let outcome = follow.outcome().await;
+                        match self.follow(asked, outcome, why, stored.as_ref()) {
+                            Some(response) => return response,
+                            None => continue,
+                        }
+                    }
+                }
+            };
+            let fetched = fetch(self, asked.ask(candidate), lead).await;
+            if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
+                return response;
+            }
+        }
+        self.problem(StatusCode::BAD_GATEWAY, "upstream-failed", "The answer keeps changing.")
+    }
+
+    /// What the store has for a request.
+    fn look(&self, asked: &Asked) -> Next {
+        let objects = self.spool.variants(&asked.key);
+        let heads: Vec<Arc<Stored>> = objects.iter().map(|object| object.head()).collect();
+        let stored: Vec<&Stored> = heads.iter().map(AsRef::as_ref).collect();
+        let now = Timestamp::now();
+        let decision = decide(&stored, &asked.request(), now, &self.settings.options);
+        match decision {
+            Decision::Serve(serve) => {
+                let object = &objects[serve.which];
+                self.serve(asked, object, &serve, self.hit(&serve), "hit")
+            }
+            Decision::ServeWhileRevalidating(serve, conditions) => {
+                let object = &objects[serve.which];
+                self.revalidate_behind(asked, object, conditions);
+                self.serve(asked, object, &serve, self.hit(&serve), "stale")
+            }
+            Decision::Revalidate { which, why, conditions } => {
+                Next::Ask(why, Some((Arc::clone(&objects[which]), conditions)))
+            }
+            Decision::Fetch(why @ (Forward::Bypass(_) | Forward::Method)) => Next::Pass(why),
+            Decision::Fetch(why) => Next::Ask(why, None),
+            Decision::GatewayTimeout => {
+                let detail = "The request wants a stored answer only, and none can be used.";
+                Next::Answer(self.problem(StatusCode::GATEWAY_TIMEOUT, "only-if-cached", detail))
+            }
+        }
+    }
+
+    fn hit(&self, serve: &Serve) -> CacheStatus {
+        CacheStatus::hit(self.name.as_str(), serve.ttl_seconds)
+    }
+
+    /// Serves an object; where its file is gone, it never was.
+    fn serve(
+        &self,
+        asked: &Asked,
+        object: &Arc<Object>,
+        serve: &Serve,
+        status: CacheStatus,
+        result: &'static str,
+    ) -> Next {
+        match answer(self, object, serve, status, asked) {
+            Ok(response) => {
+                object.touch(Timestamp::now());
+                self.metrics.request(result);
+                Next::Answer(response)
+            }
+            Err(error) => {
+                tracing::warn!(key = %asked.key, %error, "a stored object cannot be read");
+                self.spool.remove(object);
+                Next::Ask(Forward::UriMiss, None)
+            }
+        }
+    }
+
+    /// Validates an object while it is served, unless somebody does already.
+    fn revalidate_behind(&self, asked: &Asked, object: &Arc<Object>, conditions: Conditions) {
+        if let Join::Lead(lead) = self.joins.join(&asked.key) {
+            let ask = asked.ask(Some((Arc::clone(object), conditions)));
+            let cache = self.clone();
+            tokio::spawn(async move { fetch(&cache, ask, Some(lead)).await });
+        }
+    }
+
+    /// What a request that waited makes of what came; `None`: it looks again.
+    fn follow(
+        &self,
+        asked: &Asked,
+        outcome: Outcome,
+        why: Forward,
+        stored: Option<&Arc<Object>>,
+    ) -> Option<Response> {
+        match outcome {
+            Outcome::Object(object, status) if object.head().matches(&asked.headers) => {
+                self.answer_new(asked, &object, status, why, true)
+            }
+            Outcome::Object(..) | Outcome::Private => None,
+            Outcome::Failed(reason) => {
+                let instead = self.instead(asked, stored, Failure::Network);
+                Some(instead.unwrap_or_else(|| {
+                    self.problem(StatusCode::BAD_GATEWAY, "upstream-failed", &reason)
+                }))
+            }
+        }
+    }
+
+    /// What the request that went upstream makes of the answer.
+    fn fetched(
+        &self,
+        asked: &Asked,
+        fetched: Fetched,
+        why: Forward,
+        stored: Option<&Arc<Object>>,
+    ) -> Option<Response> {
+        match fetched {
+            Fetched::Object(object, status) => {
+                if let Some(instead) = self.instead(asked, stored, Failure::Status(status)) {
+                    self.spool.remove(&object);
+                    return Some(instead);
+                }
+                self.answer_new(asked, &object, status, why, false)
+            }
+            Fetched::Private(response, refusal, received) => {
+                let failure = Failure::Status(response.status());
+                if let Some(instead) = self.instead(asked, stored, failure) {
+                    return Some(instead);
+                }
+                let mut status = CacheStatus::forwarded(self.name.as_str(), why);
+                status.forward_status = Some(response.status());
+                status.detail = Some(refusal.to_owned());
+                self.metrics.request("pass");
+                Some(passed_on(self, *response, received, &status))
+            }
+            Fetched::Failed(reason, status) => {
+                let instead = self.instead(asked, stored, Failure::Network);
+                tracing::warn!(key = %asked.key, %reason, "an upstream failed");
+                Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
+            }
+        }
+    }
+
+    /// An answer from an object that came, or was validated, just now.
+    fn answer_new(
+        &self,
+        asked: &Asked,
+        object: &Arc<Object>,
+        code: StatusCode,
+        why: Forward,
+        collapsed: bool,
+    ) -> Option<Response> {
+        let serve = serve_validated(
+            0,
+            &object.head(),
+            &asked.request(),
+            Timestamp::now(),
+            &self.settings.options,
+        );
+        let mut status = CacheStatus::forwarded(self.name.as_str(), why);
+        status.collapsed = collapsed;
+        status.forward_status = (!collapsed).then_some(code);
+        status.stored = !collapsed && code != StatusCode::NOT_MODIFIED;
+        let result = match (collapsed, code) {
+            (true, _) => "collapsed",
+            (_, StatusCode::NOT_MODIFIED) => "revalidated",
+            _ => "miss",
+        };
+        match self.serve(asked, object, &serve, status, result) {
+            Next::Answer(response) => Some(response),
+            _ => None,
+        }
+    }
+
+    /// What is stored, in place of a failure of the upstream.
+    fn instead(
+        &self,
+        asked: &Asked,
+        stored: Option<&Arc<Object>>,
+        failure: Failure,
+    ) -> Option<Response> {
+        let object = stored?;
+        let head = object.head();
+        let now = Timestamp::now();
+        let serve = on_error(0, &head, &asked.request(), failure, now, &self.settings.options)?;
+        let mut status = self.hit(&serve);
+        status.detail = Some("stale-if-error".to_owned());
+        match self.serve(asked, object, &serve, status, "stale") {
+            Next::Answer(response) => Some(response),
+            _ => None,
+        }
+    }
+}

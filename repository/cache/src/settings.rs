@@ -1,0 +1,274 @@
+//! The section `[cache]` of the site file, as used.
+//!
+//! [`Settings::parse`] is pure: text in, complete settings or a report of every problem out.
+
+use crate::upstream::UpstreamSetupError;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::HeaderValue;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use stratus_cache_policy::Options;
+use stratus_model::ByteCount;
+use stratus_sections::{Invalid, Section, SiteText};
+use url::Url;
+use zeroize::Zeroizing;
+
+/// Everything the cache is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to listen on, with TLS when there is a certificate.
+    pub listen: Vec<SocketAddr>,
+    /// Certificate chain and key to serve with, PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Where everything is kept.
+    pub directory: PathBuf,
+    /// How much room there is.
+    pub room: Room,
+    /// The servers whose answers are kept; longest prefix first.
+    pub upstreams: Vec<Upstream>,
+    /// Rules of freshness that a site may choose.
+    pub options: Options,
+    /// Whether health, metrics and the page below `/-/cache/` are served.
+    pub status: bool,
+    /// Most connections at once.
+    pub connections: usize,
+    /// How long a silent connection stays.
+    pub idle: Duration,
+    /// How long running transfers may take when the service stops.
+    pub drain: Duration,
+    /// How often everything stored is compared with its checksums; zero: never.
+    pub scrub_every: Duration,
+    /// Where the log goes.
+    pub log: Log,
+}
+
+/// How much of a disk may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of all objects.
+    pub size: u64,
+    /// Bytes of the file system that stay free.
+    pub free: u64,
+}
+
+/// A server whose answers are kept.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Paths that it serves begin so.
+    pub prefix: String,
+    /// The host that it serves; all when absent.
+    pub host: Option<String>,
+    /// Where it is.
+    pub url: Url,
+    /// PEM certificates of the authorities for TLS; those of the system when absent.
+    pub ca: Option<PathBuf>,
+    /// Login there.
+    pub user: Option<String>,
+    /// File with the password, or with a token where there is no `user`.
+    pub password_file: Option<PathBuf>,
+    /// How long a connection may take.
+    pub connect_time: Duration,
+    /// How long the head of an answer may take.
+    pub head_time: Duration,
+    /// How long the next byte may take.
+    pub stall_time: Duration,
+    /// Share of an object that has to be there, in percent, before the rest is fetched unasked.
+    pub complete_from: u8,
+    /// Whether manifests of the upstream tell what images must be.
+    pub manifests: bool,
+}
+
+/// Where the log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// Lines for people on standard error.
+    Text,
+    /// One JSON object a line on standard error.
+    Json,
+    /// The journal of systemd, with fields.
+    Journal,
+}
+
+impl Upstream {
+    /// The `Authorization` that requests carry.
+    pub(crate) fn login(&self) -> Result<Option<HeaderValue>, UpstreamSetupError> {
+        let Some(path) = &self.password_file else { return Ok(None) };
+        let bad = |reason: String| UpstreamSetupError::Password { path: path.clone(), reason };
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?);
+        let secret = text.trim_end_matches(['\r', '\n']);
+        let value = Zeroizing::new(match &self.user {
+            Some(user) => {
+                let pair = Zeroizing::new(format!("{user}:{secret}"));
+                format!("Basic {}", STANDARD.encode(pair.as_bytes()))
+            }
+            None => format!("Bearer {secret}"),
+        });
+        let mut header = HeaderValue::try_from(value.as_str())
+            .map_err(|_| bad("it has characters that no header can have".into()))?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+}
+
+impl Settings {
+    /// Reads the section. `file` names the text in reports, and its folder is where relative paths
+    /// start.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Invalid> {
+        let site = SiteText::parse(file, text)?;
+        let section = site.section("cache");
+        if !section.is_present() {
+            let cure = "add a section [cache] with `listen`, `directory` and `size`".to_owned();
+            section.complain("", "the file has no section [cache]", Some(cure));
+        }
+        let tables = section.tables("upstreams");
+        if section.is_present() && tables.is_empty() {
+            let cure = "add [[cache.upstreams]] with `prefix` and `url`".to_owned();
+            section.complain("upstreams", "there is nothing to cache", Some(cure));
+        }
+        let mut upstreams: Vec<Upstream> = tables.iter().filter_map(upstream).collect();
+        upstreams.sort_by_key(|u| (u.host.is_none(), std::cmp::Reverse(u.prefix.len())));
+        let settings = Self::read(&section, upstreams);
+        let mut problems = section.finish();
+        for table in tables {
+            problems.extend(table.finish());
+        }
+        site.conclude(problems)?;
+        Ok(settings)
+    }
+
+    fn read(section: &Section<'_>, upstreams: Vec<Upstream>) -> Self {
+        let duration = |key, default| section.duration(key).unwrap_or(default);
+        let normal = Options::default();
+        let mut listen: Vec<SocketAddr> = section.parsed_list("listen");
+        if listen.is_empty() {
+            listen.push(SocketAddr::from(([127, 0, 0, 1], 8480)));
+        }
+        let connections = section.number("connections", 1..=1_000_000);
+        Self {
+            listen,
+            tls: tls(section),
+            directory: section
+                .path("directory")
+                .unwrap_or_else(|| PathBuf::from("/var/cache/stratus")),
+            room: Room {
+                size: section.size("size").unwrap_or(ByteCount(100 << 30)).0,
+                free: section.size("free").unwrap_or(ByteCount(1 << 30)).0,
+            },
+            upstreams,
+            options: Options {
+                stale_if_error: duration("stale_if_error", normal.stale_if_error),
+                negative_lifetime: section.duration("negative").or(Some(Duration::from_secs(10))),
+                honour_reload: section.flag("honour_reload", true),
+                ..normal
+            },
+            status: section.flag("status", true),
+            connections: connections.and_then(|n| usize::try_from(n).ok()).unwrap_or(8192),
+            idle: duration("idle", Duration::from_mins(1)),
+            drain: duration("drain", Duration::from_secs(30)),
+            scrub_every: duration("scrub_every", Duration::from_hours(24 * 7)),
+            log: log(section),
+        }
+    }
+}
+
+fn tls(section: &Section<'_>) -> Option<(PathBuf, PathBuf)> {
+    match (section.path("tls_certificate"), section.path("tls_key")) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            let message = "`tls_certificate` is given without `tls_key`";
+            section.complain("tls_certificate", message, None);
+            None
+        }
+        (None, Some(_)) => {
+            section.complain("tls_key", "`tls_key` is given without `tls_certificate`", None);
+            None
+        }
+    }
+}
+
+fn log(section: &Section<'_>) -> Log {
+    match section.text("log").as_deref() {
+        None | Some("text") => Log::Text,
+        Some("json") => Log::Json,
+        Some("journal") => Log::Journal,
+        Some(_) => {
+            section.complain("log", "`log` must be \"text\", \"json\" or \"journal\"", None);
+            Log::Text
+        }
+    }
+}
+
+fn upstream(section: &Section<'_>) -> Option<Upstream> {
+    let prefix = section.text("prefix").unwrap_or_else(|| "/".to_owned());
+    if !prefix.starts_with('/') {
+        section.complain("prefix", "`prefix` must begin with `/`", None);
+    }
+    let url: Option<Url> = section.parsed("url");
+    let Some(url) = url else {
+        section.required_text("url");
+        return None;
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        section.complain("url", "`url` must be an http or https address", None);
+        return None;
+    }
+    let user = section.text("user");
+    let password_file = section.path("password_file");
+    if user.is_some() && password_file.is_none() {
+        section.complain("user", "`user` is given without `password_file`", None);
+    }
+    let duration = |key, seconds| section.duration(key).unwrap_or(Duration::from_secs(seconds));
+    let complete_from = section.number("complete_from", 0..=100);
+    Some(Upstream {
+        prefix,
+        host: section.text("host"),
+        url,
+        ca: section.path("ca"),
+        user,
+        password_file,
+        connect_time: duration("connect_time", 10),
+        head_time: duration("head_time", 30),
+        stall_time: duration("stall_time", 30),
+        complete_from: complete_from.and_then(|n| u8::try_from(n).ok()).unwrap_or(10),
+        manifests: section.flag("manifests", true),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[cache]
+listen = "127.0.0.1:8480"
+directory = "/var/cache/stratus"
+size = "200 GiB"
+[[cache.upstreams]]
+prefix = "/"
+url = "https://localhost:8443"
+ca = "ca.pem"
+[[cache.upstreams]]
+prefix = "/other"
+url = "https://other.example.org"
+"#;
+
+    #[test]
+    fn the_example_is_read() {
+        let settings = Settings::parse(Path::new("/etc/site.toml"), GOOD).unwrap();
+        assert_eq!(settings.room.size, 200 << 30);
+        assert_eq!(settings.upstreams[0].prefix, "/other", "the longest prefix comes first");
+        assert_eq!(settings.upstreams[1].ca.as_deref(), Some(Path::new("/etc/ca.pem")));
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let text = "[cache]\nsize = \"many\"\nlisten = \"here\"\nunknown = 1\n\
+            [[cache.upstreams]]\nprefix = \"images\"\nurl = \"ftp://x\"\nuser = \"u\"\n";
+        let report = Settings::parse(Path::new("site.toml"), text).unwrap_err().to_string();
+        for told in ["size", "listen", "unknown", "prefix", "url"] {
+            assert!(report.contains(told), "{told}: {report}");
+        }
+    }
+}

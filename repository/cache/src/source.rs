@@ -1,0 +1,118 @@
+//! Where an object's bytes come from: an upstream, a URL, and the headers that choose among variants.
+
+use crate::upstream::{Upstream, UpstreamError};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use reqwest::Response;
+use std::sync::Arc;
+use stratus_cache_policy::flight::Run;
+use stratus_cache_policy::{Stored, partial};
+use url::Url;
+
+/// One place of an object.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) url: Url,
+    /// End-to-end headers of the request, without conditions and ranges.
+    pub(crate) headers: HeaderMap,
+}
+
+/// Why a transfer cannot bring the bytes it is for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SourceFault {
+    /// The upstream has other bytes now.
+    #[error("the upstream has other bytes now ({0})")]
+    Changed(String),
+    /// It may go better later, or elsewhere.
+    #[error(transparent)]
+    Passing(#[from] UpstreamError),
+    /// The answer makes no sense.
+    #[error("the upstream answered {0}")]
+    Nonsense(String),
+}
+
+/// Bytes from `at` on.
+pub(crate) struct Incoming {
+    /// Where the first of them belongs.
+    pub(crate) at: u64,
+    pub(crate) response: Response,
+}
+
+impl Source {
+    /// Asks for the bytes of a run, of an object of `total` bytes with this head.
+    pub(crate) async fn ask(
+        &self,
+        run: &Run,
+        total: Option<u64>,
+        head: &Stored,
+    ) -> Result<Incoming, SourceFault> {
+        let whole = run.at == 0 && run.end == total;
+        let mut headers = self.headers.clone();
+        if !whole {
+            let last = run.end.map(|end| (end - 1).to_string()).unwrap_or_default();
+            if let Ok(range) = HeaderValue::try_from(format!("bytes={}-{last}", run.at)) {
+                headers.insert(header::RANGE, range);
+            }
+            if let Some(validator) = partial::if_range(head) {
+                headers.insert(header::IF_RANGE, validator);
+            }
+        }
+        let response = self.upstream.send(Method::GET, &self.url, headers, None).await?;
+        self.accept(response, run, total, head)
+    }
+
+    fn accept(
+        &self,
+        response: Response,
+        run: &Run,
+        total: Option<u64>,
+        head: &Stored,
+    ) -> Result<Incoming, SourceFault> {
+        let status = response.status();
+        if matches!(status.as_u16(), 408 | 425 | 429 | 500..=599) {
+            return Err(UpstreamError::Status { url: self.url.to_string(), status }.into());
+        }
+        let can_be_joined = partial::if_range(head).is_some();
+        let same = partial::is_same_representation(head, response.headers(), Timestamp::now());
+        match status {
+            StatusCode::PARTIAL_CONTENT => {
+                let said = partial::part(response.headers())
+                    .map_err(|error| SourceFault::Nonsense(error.to_string()))?;
+                if said.total != total || !same {
+                    return Err(SourceFault::Changed(format!("{} bytes", shown(said.total))));
+                }
+                let range = said.range;
+                if range.start != run.at {
+                    let text = format!("with bytes from {} instead of {}", range.start, run.at);
+                    return Err(SourceFault::Nonsense(text));
+                }
+                if let Some(length) = response.content_length()
+                    && length != range.end - range.start
+                {
+                    return Err(SourceFault::Nonsense("a range of another length".into()));
+                }
+                Ok(Incoming { at: range.start, response })
+            }
+            // All of it, because ranges are not its strength; good if it is the same.
+            StatusCode::OK if same || (run.at == 0 && !can_be_joined) => {
+                match (response.content_length(), total) {
+                    (Some(length), Some(total)) if length != total => {
+                        Err(SourceFault::Changed(format!("{length} bytes")))
+                    }
+                    _ => Ok(Incoming { at: 0, response }),
+                }
+            }
+            StatusCode::OK
+            | StatusCode::NOT_FOUND
+            | StatusCode::GONE
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::RANGE_NOT_SATISFIABLE => Err(SourceFault::Changed(status.to_string())),
+            status => Err(SourceFault::Nonsense(status.to_string())),
+        }
+    }
+}
+
+fn shown(total: Option<u64>) -> String {
+    total.map_or_else(|| "unknown".to_owned(), |total| total.to_string())
+}

@@ -1,0 +1,63 @@
+//! What all objects share: how much room they take, and the files that were used lately, kept open.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Files kept open when nobody uses them.
+const KEPT: usize = 512;
+
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    occupied: AtomicU64,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    files: Vec<Arc<File>>,
+    next: usize,
+}
+
+/// A file that is opened when somebody needs it.
+#[derive(Debug, Default)]
+pub(crate) struct Lazy(Mutex<Weak<File>>);
+
+impl Shared {
+    /// Bytes of all objects.
+    pub(crate) fn occupied(&self) -> u64 {
+        self.occupied.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn grew(&self, bytes: u64) {
+        self.occupied.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn shrank(&self, bytes: u64) {
+        self.occupied.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// The file, for reading and writing. As long as somebody holds it, it is the same one, whatever
+    /// happened to its name.
+    pub(crate) fn open(&self, lazy: &Lazy, path: &Path) -> std::io::Result<Arc<File>> {
+        let mut open = lazy.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.upgrade() {
+            return Ok(file);
+        }
+        let file = Arc::new(OpenOptions::new().read(true).write(true).open(path)?);
+        *open = Arc::downgrade(&file);
+        self.keep(Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn keep(&self, file: Arc<File>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = recent.next;
+        recent.next = (next + 1) % KEPT;
+        match recent.files.get_mut(next) {
+            Some(place) => *place = file,
+            None => recent.files.push(file),
+        }
+    }
+}

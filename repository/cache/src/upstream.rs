@@ -1,0 +1,184 @@
+//! The servers behind the cache, and requests to them.
+
+use crate::settings;
+use futures_util::Stream;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use reqwest::{Client, Response, redirect};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use url::Url;
+
+/// A server whose answers are kept.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) prefix: String,
+    pub(crate) host: Option<String>,
+    pub(crate) base: Url,
+    client: Client,
+    login: Option<HeaderValue>,
+    head_time: Duration,
+    complete_from: u8,
+    pub(crate) manifests: bool,
+    /// Bytes of bodies that came for the store.
+    pub(crate) received: Arc<AtomicU64>,
+}
+
+/// Why an upstream cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpstreamError {
+    /// It could not be reached, or broke off.
+    #[error("`{url}` cannot be reached: {}", root(source))]
+    Connection { url: String, source: reqwest::Error },
+    /// It accepted the connection and did not answer in time.
+    #[error("`{url}` did not answer within {} s", .after.as_secs())]
+    Silent { url: String, after: Duration },
+    /// It says that it cannot answer now.
+    #[error("`{url}` answered {status}")]
+    Status { url: String, status: StatusCode },
+}
+
+/// The innermost cause, which says most.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Why an upstream cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamSetupError {
+    /// The authorities cannot be read.
+    #[error("cannot read the authorities in `{path}`")]
+    Authorities {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificates in the file cannot be used, or the system's cannot be found.
+    #[error("no client can be made for `{url}`")]
+    Client {
+        /// The upstream.
+        url: Url,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The file with the password cannot be used.
+    #[error("cannot use the password in `{path}`: {reason}")]
+    Password {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Upstream {
+    /// `received` counts what comes from it.
+    pub(crate) fn new(
+        settings: &settings::Upstream,
+        received: Arc<AtomicU64>,
+    ) -> Result<Self, UpstreamSetupError> {
+        let mut builder = Client::builder()
+            .http1_only()
+            .tcp_nodelay(true)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(settings.connect_time)
+            .read_timeout(settings.stall_time)
+            .pool_idle_timeout(Duration::from_secs(50))
+            .no_proxy();
+        if let Some(path) = &settings.ca {
+            let pem = std::fs::read(path)
+                .map_err(|source| UpstreamSetupError::Authorities { path: path.clone(), source })?;
+            let client = |source| UpstreamSetupError::Client { url: settings.url.clone(), source };
+            let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(client)?;
+            builder = builder.tls_certs_only(roots);
+        }
+        let client = builder
+            .build()
+            .map_err(|source| UpstreamSetupError::Client { url: settings.url.clone(), source })?;
+        Ok(Self {
+            prefix: settings.prefix.clone(),
+            host: settings.host.clone(),
+            base: settings.url.clone(),
+            client,
+            login: settings.login()?,
+            head_time: settings.head_time,
+            complete_from: settings.complete_from,
+            manifests: settings.manifests,
+            received,
+        })
+    }
+
+    /// Whether requests for this host and path go here.
+    pub(crate) fn serves(&self, host: &str, path: &str) -> bool {
+        let below = path.strip_prefix(self.prefix.trim_end_matches('/'));
+        self.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(host))
+            && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The upstream's URL of a path and query that came to the cache. Kept as they are spelled, but
+    /// for what no URL can have.
+    pub(crate) fn url(&self, path_and_query: &str) -> Url {
+        let (path, query) = match path_and_query.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path_and_query, None),
+        };
+        let rest = path.strip_prefix(self.prefix.trim_end_matches('/')).unwrap_or(path);
+        let mut url = self.base.clone();
+        let base = self.base.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{rest}"));
+        url.set_query(query);
+        url
+    }
+
+    /// Whether the rest of an object is fetched though nobody asked for it.
+    pub(crate) fn completes(&self, bytes: u64, total: Option<u64>) -> bool {
+        total.is_some_and(|total| {
+            bytes.saturating_mul(100) >= total.saturating_mul(self.complete_from.into())
+        })
+    }
+
+    /// Sends a request. Every answer is an answer; redirects are not followed.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        mut headers: HeaderMap,
+        body: Option<reqwest::Body>,
+    ) -> Result<Response, UpstreamError> {
+        if let Some(login) = &self.login
+            && url.origin() == self.base.origin()
+            && !headers.contains_key(header::AUTHORIZATION)
+        {
+            headers.insert(header::AUTHORIZATION, login.clone());
+        }
+        let sends_body = body.is_some();
+        let mut request = self.client.request(method, url.clone()).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let failed = |source: reqwest::Error| UpstreamError::Connection {
+            url: url.to_string(),
+            source: source.without_url(),
+        };
+        if sends_body {
+            // However long the body takes to go out.
+            return request.send().await.map_err(failed);
+        }
+        match tokio::time::timeout(self.head_time, request.send()).await {
+            Ok(answer) => answer.map_err(failed),
+            Err(_) => Err(UpstreamError::Silent { url: url.to_string(), after: self.head_time }),
+        }
+    }
+}
+
+/// The bytes of a response as they come.
+pub(crate) fn pieces(
+    response: Response,
+) -> impl Stream<Item = Result<bytes::Bytes, reqwest::Error>> + Send + Unpin {
+    Box::pin(response.bytes_stream())
+}
