@@ -4,15 +4,18 @@ use crate::object::{Broken, Object, WriteFault, Writer};
 use crate::source::{Incoming, Source, SourceFault};
 use crate::upstream::pieces;
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stratus_cache_policy::flight::Run;
 use stratus_cache_policy::partial;
+use tokio::time::{Instant, timeout_at};
 
 /// Bytes that are written at once.
 const BATCH_BYTES: usize = 1 << 20;
+/// How long a batch may take: writing, and waking readers, costs more than the bytes of a packet.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// Attempts without a new byte before a run is given up.
 const ATTEMPTS: u32 = 6;
 /// Before the second attempt; doubled each time, up to [`PAUSE_MAX`].
@@ -141,9 +144,12 @@ async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Inc
         Ok(writer) => Some(writer),
         Err(fault) => return disk(fault),
     };
+    // The first bytes are waited for.
+    let mut patience = Duration::ZERO;
     let mut writing: Option<tokio::task::JoinHandle<(Writer, Result<bool, WriteFault>)>> = None;
     loop {
-        let batch = gather(&mut stream, &mut skip).await;
+        let batch = gather(&mut stream, &mut skip, patience).await;
+        patience = PATIENCE;
         if let Some(task) = writing.take() {
             match task.await {
                 Ok((back, Ok(false))) => writer = Some(back),
@@ -157,8 +163,12 @@ async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Inc
             Gathered::Last(batch, end) => (batch, Some(end)),
         };
         let Some(mut own) = writer.take() else { return End::Over };
+        let ends = end.is_some();
         let task = tokio::task::spawn_blocking(move || {
             let written = own.write(&batch);
+            if ends || written.is_err() {
+                own.finish();
+            }
             (own, written)
         });
         match end {
@@ -187,20 +197,21 @@ enum Gathered {
     Last(Vec<Bytes>, End),
 }
 
-/// At least one piece, and those that are here already.
+/// At least one piece, and those that come within `patience`.
 async fn gather(
     stream: &mut (impl Stream<Item = Result<Bytes, reqwest::Error>> + Unpin),
     skip: &mut u64,
+    patience: Duration,
 ) -> Gathered {
     let (mut batch, mut bytes) = (Vec::new(), 0);
+    let mut until = None;
     loop {
-        let next = if batch.is_empty() {
-            stream.next().await
-        } else {
-            match stream.next().now_or_never() {
-                Some(next) => next,
-                None => return Gathered::More(batch),
-            }
+        let next = match until {
+            None => stream.next().await,
+            Some(until) => match timeout_at(until, stream.next()).await {
+                Ok(next) => next,
+                Err(_) => return Gathered::More(batch),
+            },
         };
         match next {
             Some(Ok(mut piece)) => {
@@ -210,6 +221,7 @@ async fn gather(
                 if !piece.is_empty() {
                     bytes += piece.len();
                     batch.push(piece);
+                    until.get_or_insert_with(|| Instant::now() + patience);
                 }
                 if bytes >= BATCH_BYTES {
                     return Gathered::More(batch);
