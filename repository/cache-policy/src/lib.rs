@@ -1,7 +1,7 @@
 //! All caching decisions as pure functions: what is stored, what is served, what is asked upstream.
 //!
-//! For one request a proxy calls, in this order: [`is_loop`], [`decide`], then [`from_store`], or
-//! [`to_upstream`] and with the answer [`store`] or [`identified_by_304`] and [`freshen`], with a
+//! For one request a proxy calls, in this order: [`is_loop`], [`decide()`], then [`from_store`], or
+//! [`to_upstream`] and with the answer [`store()`] or [`identified_by_304`] and [`freshen`], with a
 //! failure [`on_error`], with an unsafe method [`invalidated`]. Nothing here opens a file or a socket
 //! or looks at a clock: time is an argument. Each function takes fields as a stranger sent them and
 //! has an answer for all of them.
@@ -11,8 +11,8 @@
 //!
 //! | module | what it decides | source |
 //! |---|---|---|
-//! | [`decide`](mod@decide) | what to do with a request | RFC 9111 section 4, RFC 9211 section 2.2 |
-//! | [`store`](mod@store) | whether a response is stored | RFC 9111 section 3 |
+//! | [`mod@decide`] | what to do with a request | RFC 9111 section 4, RFC 9211 section 2.2 |
+//! | [`mod@store`] | whether a response is stored | RFC 9111 section 3 |
 //! | [`stored`] | what is kept of it, and how that is written | RFC 9111 section 3.1 |
 //! | [`policy`], [`cache_control`] | which directives are in force | RFC 9213, RFC 9111 section 5.2.2 |
 //! | [`request_directives`] | what the client wants | RFC 9111 sections 5.2.1 and 5.4 |

@@ -171,7 +171,7 @@ fn lifetime(status: u16, response: &str, options: &Options) -> Option<Lifetime> 
 
 #[test]
 fn rfc_9111_4_2_2_a_tenth_of_the_time_since_the_last_change_for_some_status_codes() {
-    let guessed = Some(Lifetime::Heuristic(Duration::from_secs(8640)));
+    let guessed = Some(Lifetime::Heuristic(Duration::from_mins(144)));
     for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
         let response = "Date: {0} | Last-Modified: {-86400}";
         assert_eq!(lifetime(status, response, &Options::default()), guessed, "{status}");

@@ -39,7 +39,7 @@ use stratus_repository_api::date;
 const STATUS: [u16; 13] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 501];
 
 /// Even, see above.
-const SECONDS: [&str; 7] = ["0", "2", "10", "60", "3600", "2147483646", "x"];
+const SECONDS: [&str; 8] = ["0", "2", "10", "60", "60", "3600", "2147483646", "x"];
 
 fn no_cap() -> Options {
     Options { heuristic_cap: Duration::MAX, ..Options::default() }
@@ -72,7 +72,7 @@ fn response_directives() -> impl Strategy<Value = Option<String>> {
     let numbers = subsequence(vec!["max-age", "s-maxage"], 0..=2);
     let flags = subsequence(
         vec!["public", "private", "no-store", "no-cache", "must-revalidate", "x"],
-        0..=2,
+        0..=1,
     );
     (numbers, proptest::collection::vec(select(&SECONDS[..]), 2), flags).prop_map(
         |(numbers, seconds, flags)| {
@@ -112,7 +112,7 @@ fn response_fields() -> impl Strategy<Value = Fields> {
 /// Fields that the responses vary by.
 fn selecting_fields() -> impl Strategy<Value = Fields> {
     let value = || option::of(select(vec!["1", "2"]).prop_map(str::to_owned));
-    (value(), value()).prop_map(|(foo, bar)| [field("foo", foo), field("bar", bar)].concat())
+    (value(), value()).prop_map(|(one, two)| [field("foo", one), field("bar", two)].concat())
 }
 
 fn first_request() -> impl Strategy<Value = Fields> {
@@ -232,34 +232,51 @@ proptest! {
             (decision, _) => prop_assert!(false, "{:?}", decision),
         }
     }
+}
 
-    #[test]
-    fn the_same_304_is_accepted(
-        tag in option::of(select(vec!["\"a\"", "W/\"a\"", "\"b\""])),
-        modified in option::of(select(vec![-20i64, -40])),
-        new_tag in option::of(select(vec!["\"a\"", "W/\"a\"", "\"b\""])),
-        new_modified in option::of(select(vec![-20i64, -40])),
-    ) {
-        let weak = |tag: Option<&str>| tag.is_some_and(|t| t.starts_with('W'));
-        prop_assume!(tag.is_some() || modified.is_some());
-        prop_assume!(new_tag.is_some() || new_modified.is_some());
-        prop_assume!(!(weak(tag) && new_tag.is_some() && !weak(new_tag)));
-        prop_assume!(!(tag.is_none() && weak(new_tag)));
-        let fields = |tag: Option<&str>, modified: Option<i64>, x: &str| {
-            let tag = field("etag", tag.map(str::to_owned));
-            [tag, field("last-modified", modified.map(http_date)), field("x", Some(x.into()))].concat()
-        };
-        let (old, new) = (fields(tag, modified, "1"), fields(new_tag, new_modified, "2"));
+/// A tag and how many seconds ago the last change was.
+type Validators = (Option<&'static str>, Option<i64>);
+
+const VALIDATORS: [Validators; 11] = [
+    (Some("\"a\""), None),
+    (Some("\"a\""), Some(20)),
+    (Some("\"a\""), Some(40)),
+    (Some("W/\"a\""), None),
+    (Some("W/\"a\""), Some(20)),
+    (Some("W/\"a\""), Some(40)),
+    (Some("\"b\""), None),
+    (Some("\"b\""), Some(20)),
+    (Some("\"b\""), Some(40)),
+    (None, Some(20)),
+    (None, Some(40)),
+];
+
+fn validators((tag, ago): Validators) -> Fields {
+    let modified = ago.map(|seconds| http_date(-seconds));
+    [field("etag", tag.map(str::to_owned)), field("last-modified", modified)].concat()
+}
+
+/// The pairs that the two read differently, see above.
+fn is_read_otherwise(old: Validators, new: Validators) -> bool {
+    let weak = |tag: &str| tag.starts_with('W');
+    match (old.0, new.0) {
+        (Some(old), Some(new)) => weak(old) && !weak(new),
+        (None, Some(new)) => weak(new),
+        _ => false,
+    }
+}
+
+#[test]
+fn the_same_304_is_accepted() {
+    let pairs = VALIDATORS.iter().flat_map(|old| VALIDATORS.iter().map(move |new| (*old, *new)));
+    for (old, new) in pairs.filter(|(old, new)| !is_read_otherwise(*old, *new)) {
+        let (old, new) = (validators(old), validators(new));
         let Storing::Store(found) = ours(&vec![], 200, &old) else { unreachable!() };
-        let accepted = identified_by_304(&[&found], 0, &map(&new), at(10));
+        let accepted = !identified_by_304(&[&found], 0, &map(&new), at(10)).is_empty();
         let mut answer = http::Response::new(());
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         *answer.headers_mut() = map(&new);
-        let policy = oracle(&vec![], 200, &old);
-        let same = match policy.after_response(&asked(&vec![]), &answer, system(10)) {
-            AfterResponse::NotModified(..) => vec![0],
-            AfterResponse::Modified(..) => vec![],
-        };
-        prop_assert_eq!(accepted, same);
+        let after = oracle(&vec![], 200, &old).after_response(&asked(&vec![]), &answer, system(10));
+        assert_eq!(accepted, matches!(after, AfterResponse::NotModified(..)), "{old:?} {new:?}");
     }
 }
