@@ -9,6 +9,29 @@
 //! The cache is a shared one, in front of an origin. Responses are stored whole or in parts; which
 //! bytes are there is not asked here.
 //!
+//! ```
+//! use http::{HeaderMap, Method, StatusCode};
+//! use stratus_cache_policy::{Decision, Exchange, Options, Request, Response, Storing, decide, store};
+//!
+//! let options = Options::default();
+//! let asked = HeaderMap::new();
+//! let request = Request { method: &Method::GET, headers: &asked };
+//!
+//! let mut came = HeaderMap::new();
+//! came.insert("cache-control", "max-age=60".parse()?);
+//! let response = Response { status: StatusCode::OK, headers: &came };
+//! let at = |text: &str| text.parse::<jiff::Timestamp>();
+//! let exchange =
+//!     Exchange { requested_at: at("2026-11-20T10:00:00Z")?, received_at: at("2026-11-20T10:00:01Z")? };
+//! let Storing::Store(stored) = store(&request, &response, exchange, &options) else { panic!() };
+//!
+//! let later = decide(&[&stored], &request, at("2026-11-20T10:00:31Z")?, &options);
+//! let Decision::Serve(serve) = later else { panic!() };
+//! // One second on the way, thirty with us.
+//! assert_eq!((serve.age.as_secs(), serve.ttl_seconds), (31, 29));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! | module | what it decides | source |
 //! |---|---|---|
 //! | [`mod@decide`] | what to do with a request | RFC 9111 section 4, RFC 9211 section 2.2 |

@@ -130,6 +130,9 @@ fn rfc_9111_3_2_which_fields_a_304_changes() {
     }
     let found = updated("ETag: \"a\" | X: 1 | X: 2 | Y: 3", "X: 4 | X: 5 | Z: 6 | Connection: z");
     assert_eq!([value(&found, "x"), value(&found, "y"), value(&found, "z")], ["4 | 5", "3", ""]);
+    // The connection of the 304 is not the one on which the stored field came.
+    let found = updated("ETag: \"a\" | X: 1", "X: 2 | Connection: x");
+    assert_eq!(value(&found, "x"), "1");
 }
 
 #[test]

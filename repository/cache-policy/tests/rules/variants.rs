@@ -1,5 +1,6 @@
 use super::support::*;
-use stratus_cache_policy::{Options, decide};
+use stratus_cache_policy::decide::select;
+use stratus_cache_policy::{Options, Stored, decide, freshen};
 
 const LASTING: &str = "Cache-Control: max-age=5000 | Date: {0}";
 
@@ -56,6 +57,11 @@ fn rfc_9111_4_1_several_variants_live_side_by_side_and_the_youngest_fits_first()
         decision => panic!("{decision:?}"),
     };
     assert_eq!((which("Foo: 1"), which("Foo: 2")), (2, 1));
+    // The date of the origin counts before the time of arrival.
+    let update = headers("Date: {-100}");
+    let late = freshen(&old, &update, &update, exchange(2), &Options::default()).stored;
+    let order = |stored: &[&Stored]| select(stored, &headers("Foo: 1"), &Options::default());
+    assert_eq!((order(&[&young, &late]), order(&[&old, &late])), (Some(0), Some(1)));
     assert!(old.same_variant(&young) && !old.same_variant(&other));
 }
 
