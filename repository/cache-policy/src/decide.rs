@@ -17,7 +17,8 @@ use std::time::Duration;
 pub enum Decision {
     /// Answer from the store, and ask nobody.
     Serve(Serve),
-    /// Answer from the store, and validate it in the background (RFC 5861 section 3).
+    /// Answer from the store, and ask upstream in the background (RFC 5861 section 3), without
+    /// conditions if the stored response has no validator.
     ServeWhileRevalidating(Serve, Conditions),
     /// Ask upstream whether the stored response is still valid (section 4.3).
     Revalidate {

@@ -140,6 +140,6 @@ fn add_via(headers: &mut HeaderMap, received: Version, ours: &Pseudonym) {
 fn append(headers: &mut HeaderMap, name: HeaderName, member: &str) {
     // A pseudonym is a token, so this is a field value.
     if let Ok(value) = HeaderValue::from_str(member) {
-        headers.append(name, value);
+        let _ = headers.try_append(name, value);
     }
 }
