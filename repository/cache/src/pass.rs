@@ -29,7 +29,7 @@ pub(crate) async fn pass(cache: &Cache, asked: &Asked, body: Body, why: Forward)
     let sent = asked.upstream.send(asked.method.clone(), &asked.url, headers, body).await;
     let response = match sent {
         Ok(response) => response,
-        Err(error) => return failed(cache, &error),
+        Err(error) => return failed(&error),
     };
     let exchange = Exchange { requested_at, received_at: Timestamp::now() };
     look(cache, asked, &response, exchange);
@@ -85,11 +85,11 @@ pub(crate) fn passed_on(
 }
 
 /// No answer came.
-pub(crate) fn failed(cache: &Cache, error: &UpstreamError) -> Response {
+pub(crate) fn failed(error: &UpstreamError) -> Response {
     tracing::warn!(%error, "an upstream failed");
     let status = match error {
         UpstreamError::Silent { .. } => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
-    problem(cache.name.as_str(), status, "upstream-failed", &error.to_string())
+    problem(status, "upstream-failed", &error.to_string())
 }

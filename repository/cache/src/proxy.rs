@@ -118,7 +118,7 @@ impl Cache {
 
     fn problem(&self, status: StatusCode, name: &str, detail: &str) -> Response {
         self.metrics.request("failed");
-        problem(self.name.as_str(), status, name, detail)
+        problem(status, name, detail)
     }
 
     /// Answers a request.
