@@ -5,13 +5,12 @@ use crate::source::Source;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use stratus_serve::file_body::{FileBody, FileBodyError};
+use stratus_serve::file_body::{FileBody, FileBodyError, MappedFile};
 
 /// A part of a body.
 #[derive(Clone, Debug)]
@@ -38,7 +37,7 @@ pub(crate) enum SpoolBodyError {
 /// Ranges of an object, one after the other, each byte as soon as it may be read.
 pub(crate) struct SpoolBody {
     object: Arc<Object>,
-    file: Arc<File>,
+    file: Arc<MappedFile>,
     source: Arc<Source>,
     parts: VecDeque<Part>,
     /// Of the part in front: where the next byte is.
@@ -155,7 +154,7 @@ impl Body for SpoolBody {
                 this.next_part();
                 continue;
             }
-            this.readable = Some(FileBody::new(Arc::clone(&this.file), this.at..reach));
+            this.readable = Some(FileBody::mapped(&this.file, this.at..reach));
         }
     }
 

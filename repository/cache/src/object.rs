@@ -15,7 +15,7 @@ use crate::spool::journal::{Line, Promise, Record, encode};
 use crate::spool::open_files::{Lazy, Shared};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
@@ -24,6 +24,7 @@ use std::task::{Context, Poll, Waker};
 use stratus_cache_policy::Stored;
 use stratus_cache_policy::flight::{Flight, Run, Step};
 use stratus_cache_policy::spans::Spans;
+use stratus_serve::file_body::MappedFile;
 
 /// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
 /// of something wrong.
@@ -157,8 +158,8 @@ impl Object {
     }
 
     /// The file with the bytes; only those that [`Object::poll_readable`] names may be read.
-    pub(crate) fn data(&self) -> std::io::Result<Arc<File>> {
-        self.shared.open(&self.data, &self.data_path)
+    pub(crate) fn data(&self) -> std::io::Result<Arc<MappedFile>> {
+        self.shared.open(&self.data, &self.data_path, self.total())
     }
 
     /// The size, as far as it is known.

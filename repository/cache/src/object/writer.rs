@@ -52,7 +52,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(object: Arc<Object>, run: Run) -> Result<Self, WriteFault> {
-        let file = object.data().map_err(WriteFault::Io)?;
+        let file = Arc::clone(object.data().map_err(WriteFault::Io)?.file());
         let at = run.at;
         let (piece, crc) = (Sha256::new(), crc32fast::Hasher::new());
         Ok(Self { object, file, run, at, piece, crc, noted: at })
@@ -228,7 +228,7 @@ impl Object {
         while !range.is_empty() {
             let want = usize::try_from(range.end - range.start).unwrap_or(READ_BYTES);
             let part = &mut buffer[..want.min(READ_BYTES)];
-            data.read_exact_at(part, range.start)?;
+            data.file().read_exact_at(part, range.start)?;
             each(part);
             range.start += part.len() as u64;
         }

@@ -1,9 +1,10 @@
 //! What all objects share: how much room they take, and the files that were used lately, kept open.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use stratus_serve::file_body::MappedFile;
 
 /// Files kept open when nobody uses them.
 const KEPT: usize = 512;
@@ -16,13 +17,13 @@ pub(crate) struct Shared {
 
 #[derive(Debug, Default)]
 struct Recent {
-    files: Vec<Arc<File>>,
+    files: Vec<Arc<MappedFile>>,
     next: usize,
 }
 
 /// A file that is opened when somebody needs it.
 #[derive(Debug, Default)]
-pub(crate) struct Lazy(Mutex<Weak<File>>);
+pub(crate) struct Lazy(Mutex<Weak<MappedFile>>);
 
 impl Shared {
     /// Bytes of all objects.
@@ -40,18 +41,26 @@ impl Shared {
 
     /// The file, for reading and writing. As long as somebody holds it, it is the same one, whatever
     /// happened to its name.
-    pub(crate) fn open(&self, lazy: &Lazy, path: &Path) -> std::io::Result<Arc<File>> {
+    /// `length` bytes of it are mapped, where the length is known.
+    pub(crate) fn open(
+        &self,
+        lazy: &Lazy,
+        path: &Path,
+        length: Option<u64>,
+    ) -> std::io::Result<Arc<MappedFile>> {
         let mut open = lazy.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.upgrade() {
             return Ok(file);
         }
-        let file = Arc::new(OpenOptions::new().read(true).write(true).open(path)?);
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        // A file is made as long as it will be, and never made shorter.
+        let file = Arc::new(MappedFile::new(file, length.unwrap_or(0)));
         *open = Arc::downgrade(&file);
         self.keep(Arc::clone(&file));
         Ok(file)
     }
 
-    fn keep(&self, file: Arc<File>) {
+    fn keep(&self, file: Arc<MappedFile>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let next = recent.next;
         recent.next = (next + 1) % KEPT;
