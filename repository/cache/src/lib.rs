@@ -24,6 +24,7 @@ mod metrics;
 mod object;
 mod page;
 mod pass;
+mod prefetch;
 mod problem;
 mod promise;
 mod proxy;
