@@ -166,7 +166,8 @@ fn take(
     let status = response.status();
     let received = exchange.received_at;
     let private = |response, why| Fetched::Private(Box::new(response), why, received);
-    let request = Request { method: &Method::GET, headers: &ask.headers };
+    let seen = ask.upstream.with_login(&ask.headers);
+    let request = Request { method: &Method::GET, headers: &seen };
     let head = Response { status, headers: response.headers() };
     let stored = match store(&request, &head, exchange, &cache.settings.options) {
         Storing::Store(stored) => *stored,

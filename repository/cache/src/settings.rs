@@ -94,6 +94,8 @@ pub struct Upstream {
     pub user: Option<String>,
     /// File with the password, or with a token where there is no `user`.
     pub password_file: Option<PathBuf>,
+    /// Whether what the upstream gives to this login alone is stored for everybody.
+    pub store_private: bool,
     /// How long a connection may take.
     pub connect_time: Duration,
     /// How long the head of an answer may take.
@@ -278,6 +280,7 @@ fn upstream(section: &Section<'_>) -> Option<Upstream> {
         ca: section.path("ca"),
         user,
         password_file,
+        store_private: section.flag("store_private", false),
         connect_time: duration("connect_time", 10),
         head_time: duration("head_time", 30),
         stall_time: duration("stall_time", 30),

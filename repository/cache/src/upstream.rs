@@ -17,6 +17,7 @@ pub(crate) struct Upstream {
     pub(crate) base: Url,
     client: Client,
     login: Option<HeaderValue>,
+    store_private: bool,
     head_time: Duration,
     complete_from: u8,
     pub(crate) manifests: bool,
@@ -106,6 +107,7 @@ impl Upstream {
             base: settings.url.clone(),
             client,
             login: settings.login()?,
+            store_private: settings.store_private,
             head_time: settings.head_time,
             complete_from: settings.complete_from,
             manifests: settings.manifests,
@@ -133,6 +135,18 @@ impl Upstream {
         url.set_path(&format!("{base}{rest}"));
         url.set_query(query);
         url
+    }
+
+    /// The headers of a request as the rules about storing must see them: our own login counts as
+    /// one, unless the site says that it stands for everybody.
+    pub(crate) fn with_login(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        if let Some(login) = &self.login
+            && !self.store_private
+        {
+            headers.insert(header::AUTHORIZATION, login.clone());
+        }
+        headers
     }
 
     /// Whether the rest of an object is fetched though nobody asked for it.
