@@ -377,6 +377,7 @@ impl Object {
                 tracing::warn!(path = %path.display(), %error, "cannot be removed");
             }
         }
+        self.shared.forget(&self.data);
     }
 
     /// Notes the time of the last use, so that a restart knows it.

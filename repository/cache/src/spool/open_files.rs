@@ -1,5 +1,6 @@
 //! What all objects share: how much room they take, and the files that were used lately, kept open.
 
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +13,8 @@ const KEPT: usize = 512;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     occupied: AtomicU64,
-    recent: Mutex<Recent>,
-}
-
-#[derive(Debug, Default)]
-struct Recent {
-    files: Vec<Arc<MappedFile>>,
-    next: usize,
+    /// The one used longest ago first.
+    recent: Mutex<VecDeque<Arc<MappedFile>>>,
 }
 
 /// A file that is opened when somebody needs it.
@@ -62,11 +58,17 @@ impl Shared {
 
     fn keep(&self, file: Arc<MappedFile>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = recent.next;
-        recent.next = (next + 1) % KEPT;
-        match recent.files.get_mut(next) {
-            Some(place) => *place = file,
-            None => recent.files.push(file),
+        recent.push_back(file);
+        if recent.len() > KEPT {
+            recent.pop_front();
         }
+    }
+
+    /// The file has no name any more: whoever uses it goes on, and then its room is free.
+    pub(crate) fn forget(&self, lazy: &Lazy) {
+        let open = lazy.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let Some(file) = open else { return };
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|other| !Arc::ptr_eq(other, &file));
     }
 }
