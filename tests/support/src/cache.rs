@@ -187,7 +187,7 @@ impl Cache {
         // A spool in a mount namespace is only seen from there.
         if self.setup.small_disk.is_some() {
             let site = fs::read_to_string(self.path("site.toml")).expect("the site file");
-            let seen = site.replace("\"spool\"", &format!("{:?}", self.spool()));
+            let seen = site.replace("\"spool\"", &format!("\"{}\"", self.spool().display()));
             fs::write(self.path("seen.toml"), seen).expect("a site file");
             command.arg("--config").arg(self.path("seen.toml"));
         } else {
