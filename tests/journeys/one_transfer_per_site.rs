@@ -1,7 +1,5 @@
 //! The way of an image through a site: it crosses the wide-area network once, whoever wants it.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::fs;
 use stratus_tests::{Appliance, Cache, CacheSetup, Readers, Repository, run};
 
