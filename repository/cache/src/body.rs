@@ -148,7 +148,7 @@ impl Body for SpoolBody {
                 Some(Part::ToTheEnd) => None,
             };
             let place = (this.at, until);
-            let reach = ready!(this.object.poll_readable(&this.source, place, this.seen, cx))?;
+            let reach = ready!(this.object.poll_readable(&this.source, place, &mut this.seen, cx))?;
             let reach = until.map_or(reach, |until| reach.min(until));
             if reach <= this.at {
                 // The end of an object whose size nobody knew.

@@ -53,7 +53,7 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
             lead.tell(match &fetched {
                 Fetched::Object(object, status) => Outcome::Object(Arc::clone(object), *status),
                 Fetched::Private(..) => Outcome::Private,
-                Fetched::Failed(why, _) => Outcome::Failed(Arc::clone(why)),
+                Fetched::Failed(why, status) => Outcome::Failed(Arc::clone(why), *status),
             });
         }
         // Whoever asked may have left.

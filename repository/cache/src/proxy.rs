@@ -268,11 +268,9 @@ impl Cache {
                 self.answer_new(asked, &object, status, why, true)
             }
             Outcome::Object(..) | Outcome::Private => None,
-            Outcome::Failed(reason) => {
+            Outcome::Failed(reason, status) => {
                 let instead = self.instead(asked, stored, Failure::Network);
-                Some(instead.unwrap_or_else(|| {
-                    self.problem(StatusCode::BAD_GATEWAY, "upstream-failed", &reason)
-                }))
+                Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
             }
         }
     }

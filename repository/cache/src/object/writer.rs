@@ -221,10 +221,28 @@ impl Object {
 
     /// All bytes are there: compares the digest, and lets the last bytes go or throws all away.
     pub(crate) fn conclude(&self) {
+        {
+            let mut state = self.state();
+            let is_told = self.promise.sha256.is_some() || self.promise.pieces.is_some();
+            let is_due = is_told && state.flight.is_complete() && state.condemned.is_none();
+            if !is_due || state.verified || state.concluding {
+                return;
+            }
+            state.concluding = true;
+        }
+        // What was stored before the start may have changed: better a part again than all of it.
+        self.check_all();
+        self.compare();
+        let mut state = self.state();
+        state.concluding = false;
+        wake(&mut state);
+    }
+
+    fn compare(&self) {
         let (mut prefix, total) = {
             let mut state = self.state();
             let Some(total) = state.flight.total() else { return };
-            if state.verified || !state.flight.is_complete() || state.condemned.is_some() {
+            if !state.flight.is_complete() {
                 return;
             }
             (std::mem::take(&mut state.prefix), total)
@@ -241,8 +259,10 @@ impl Object {
             }
         }
         let mut state = self.state();
-        state.verified = true;
-        self.note(&Line::Verified);
-        wake(&mut state);
+        // A scrub may have found something meanwhile.
+        if state.flight.is_complete() {
+            state.verified = true;
+            self.note(&Line::Verified);
+        }
     }
 }
