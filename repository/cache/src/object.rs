@@ -450,11 +450,7 @@ impl Drop for Object {
 }
 
 /// The byte is not there: has it brought, unless that was just given up.
-fn missing(
-    state: &mut State,
-    (at, until): (u64, Option<u64>),
-    seen: u64,
-) -> Result<Step, Broken> {
+fn missing(state: &mut State, (at, until): (u64, Option<u64>), seen: u64) -> Result<Step, Broken> {
     let comes = |run: &Run| run.at <= at && run.end.is_none_or(|end| at < end);
     if !state.flight.runs().iter().any(comes)
         && let Some(why) = state.given_up.why(seen, |bytes| bytes.contains(&at))

@@ -17,7 +17,7 @@ pub(crate) struct Upstream {
     pub(crate) base: Url,
     client: Client,
     login: Option<HeaderValue>,
-    head_time: Duration,
+    pub(crate) head_time: Duration,
     complete_from: u8,
     pub(crate) manifests: bool,
     /// Bytes of bodies that came for the store.
