@@ -35,6 +35,9 @@ enum End {
     Disk(WriteFault),
 }
 
+/// One transfer that ended, with what goes on where it broke off.
+type Ended = (End, Option<Writer>);
+
 /// Runs on its own, whoever asked for it; `first` is an answer that is coming already.
 pub(crate) fn start(object: Arc<Object>, run: Run, source: Arc<Source>, first: Option<Incoming>) {
     tokio::spawn(async move {
@@ -73,21 +76,29 @@ async fn fill(
     let head = object.head();
     let can_be_joined = partial::if_range(&head).is_some();
     let (mut failures, mut wrong) = (0, 0);
+    let mut writer: Option<Writer> = None;
     loop {
         let Some(now) = object.run(run) else { return Ok(()) };
-        let outcome = match first.take() {
-            Some(incoming) => receive(object, &now, source, incoming).await,
-            None => match source.ask(&now, object.total(), &head).await {
-                Ok(incoming) => receive(object, &now, source, incoming).await,
-                Err(SourceFault::Changed(what)) => {
-                    let reason = format!("the upstream has other bytes now ({what})");
-                    object.condemn(&reason);
-                    return Err(Broken::Condemned(reason));
-                }
-                Err(fault) => End::Broken(fault.to_string()),
-            },
+        let at = writer.as_ref().map_or(now.at, Writer::at);
+        let incoming = match first.take() {
+            Some(incoming) => Ok(incoming),
+            None => source.ask((at, now.end), object.total(), &head).await,
+        };
+        let outcome = match incoming {
+            Ok(incoming) => {
+                let ended = receive(object, &now, source, incoming, writer.take()).await;
+                writer = ended.1;
+                ended.0
+            }
+            Err(SourceFault::Changed(what)) => {
+                let reason = format!("the upstream has other bytes now ({what})");
+                object.condemn(&reason);
+                return Err(Broken::Condemned(reason));
+            }
+            Err(fault) => End::Broken(fault.to_string()),
         };
         let Some(after) = object.run(run) else { return Ok(()) };
+        let reached = writer.as_ref().map_or(after.at, Writer::at);
         let reason = match outcome {
             End::Over => return Ok(()),
             End::Eof if object.total().is_none() => {
@@ -104,19 +115,18 @@ async fn fill(
                 }
                 reason
             }
-            End::Disk(WriteFault::NoRoom) => return Err(Broken::NoRoom),
-            End::Disk(fault) => return Err(Broken::Upstream(fault.to_string())),
+            End::Disk(fault) => return Err(Broken::Unstorable(fault.to_string())),
         };
-        if object.total().is_none() || (!can_be_joined && after.at > 0) {
+        if object.total().is_none() || (!can_be_joined && reached > 0) {
             // Nothing tells whether another answer has the same bytes.
             object.condemn(&reason);
             return Err(Broken::Condemned(reason));
         }
-        failures = if after.at > now.at { 1 } else { failures + 1 };
+        failures = if reached > at { 1 } else { failures + 1 };
         if failures >= ATTEMPTS {
             return Err(Broken::Upstream(reason));
         }
-        tracing::info!(key = %object.key, at = after.at, %reason, "a transfer begins again");
+        tracing::info!(key = %object.key, at = reached, %reason, "a transfer begins again");
         tokio::time::sleep(pause(failures)).await;
     }
 }
@@ -127,8 +137,15 @@ fn pause(failures: u32) -> Duration {
     full.mul_f64(0.5 + rand::random::<f64>() / 2.0)
 }
 
-/// Writes what comes, one batch while the next is received.
-async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Incoming) -> End {
+/// Writes what comes, one batch while the next is received; with the writer of the transfer that
+/// broke off before, if it was in the middle of something.
+async fn receive(
+    object: &Arc<Object>,
+    run: &Run,
+    source: &Source,
+    incoming: Incoming,
+    before: Option<Writer>,
+) -> Ended {
     let Incoming { at, response } = incoming;
     let received = Arc::clone(&source.upstream.received);
     let mut stream = pieces(response).inspect(move |piece| {
@@ -136,27 +153,27 @@ async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Inc
             received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
     });
-    let mut skip = run.at.saturating_sub(at);
-    let mut writer = match Writer::new(Arc::clone(object), run.clone()) {
+    let writer = before.map_or_else(|| Writer::new(Arc::clone(object), run.clone()), Ok);
+    let mut writer = match writer {
         Ok(writer) => Some(writer),
-        Err(fault) => return disk(fault),
+        Err(fault) => return (disk(fault), None),
     };
+    let mut skip = writer.as_ref().map_or(run.at, Writer::at).saturating_sub(at);
     let mut writing: Option<tokio::task::JoinHandle<(Writer, Result<bool, WriteFault>)>> = None;
     loop {
         let batch = gather(&mut stream, &mut skip).await;
         if let Some(task) = writing.take() {
             match task.await {
                 Ok((back, Ok(false))) => writer = Some(back),
-                Ok((_, Ok(true))) => return End::Over,
-                Ok((_, Err(fault))) => return disk(fault),
-                Err(error) => return End::Broken(error.to_string()),
+                Ok((back, written)) => return (ended(written, End::Over), Some(back)),
+                Err(error) => return (End::Broken(error.to_string()), None),
             }
         }
         let (batch, end) = match batch {
             Gathered::More(batch) => (batch, None),
             Gathered::Last(batch, end) => (batch, Some(end)),
         };
-        let Some(mut own) = writer.take() else { return End::Over };
+        let Some(mut own) = writer.take() else { return (End::Over, None) };
         let task = tokio::task::spawn_blocking(move || {
             let written = own.write(&batch);
             (own, written)
@@ -165,13 +182,20 @@ async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Inc
             None => writing = Some(task),
             Some(end) => {
                 return match task.await {
-                    Ok((_, Ok(true))) => End::Over,
-                    Ok((_, Ok(false))) => end,
-                    Ok((_, Err(fault))) => disk(fault),
-                    Err(error) => End::Broken(error.to_string()),
+                    Ok((back, written)) => (ended(written, end), Some(back)),
+                    Err(error) => (End::Broken(error.to_string()), None),
                 };
             }
         }
+    }
+}
+
+/// How a transfer ended whose last bytes were written so.
+fn ended(written: Result<bool, WriteFault>, end: End) -> End {
+    match written {
+        Ok(true) => End::Over,
+        Ok(false) => end,
+        Err(fault) => disk(fault),
     }
 }
 

@@ -39,9 +39,9 @@ pub(crate) enum Broken {
     /// The upstream did not bring the rest.
     #[error("the upstream did not bring the rest: {0}")]
     Upstream(String),
-    /// The disk takes no more.
-    #[error("the cache has no room for the rest")]
-    NoRoom,
+    /// The disk does not take it.
+    #[error("the cache cannot store the rest: {0}")]
+    Unstorable(String),
 }
 
 /// How an object is doing, for people.

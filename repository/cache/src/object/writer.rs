@@ -53,6 +53,11 @@ impl Writer {
         Ok(Self { object, file, run, at, piece, piece_crc })
     }
 
+    /// Where the next byte goes.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Takes consecutive bytes. Answers whether the run has all it is for.
     pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<bool, WriteFault> {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
