@@ -14,7 +14,7 @@ use stratus_cache_policy::partial;
 /// Bytes that are written at once.
 const BATCH_BYTES: usize = 1 << 20;
 /// Attempts without a new byte before a run is given up.
-const ATTEMPTS: u32 = 6;
+pub(crate) const ATTEMPTS: u32 = 6;
 /// Before the second attempt; doubled each time, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
@@ -115,7 +115,12 @@ async fn fill(
                 }
                 reason
             }
-            End::Disk(fault) => return Err(Broken::Unstorable(fault.to_string())),
+            End::Disk(fault) => {
+                if object.total().is_none() {
+                    object.retire();
+                }
+                return Err(Broken::Unstorable(fault.to_string()));
+            }
         };
         if object.total().is_none() || (!can_be_joined && reached > 0) {
             // Nothing tells whether another answer has the same bytes.
@@ -132,7 +137,7 @@ async fn fill(
 }
 
 /// Exponential, with jitter so that many do not come at once.
-fn pause(failures: u32) -> Duration {
+pub(crate) fn pause(failures: u32) -> Duration {
     let full = PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
     full.mul_f64(0.5 + rand::random::<f64>() / 2.0)
 }

@@ -28,7 +28,7 @@ use stratus_cache_policy::spans::Spans;
 
 /// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
 /// of something wrong.
-const HELD_BACK: u64 = 64 << 10;
+pub(crate) const HELD_BACK: u64 = 64 << 10;
 
 /// Why a reader gets no more bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +85,8 @@ pub(super) struct State {
     prefix: writer::Prefix,
     verified: bool,
     condemned: Option<String>,
+    /// Nobody new gets it; who reads goes on.
+    retired: bool,
     /// Whether somebody is comparing the whole with its digest.
     concluding: bool,
     given_up: GivenUp,
@@ -141,6 +143,7 @@ impl Object {
             prefix: writer::Prefix::default(),
             verified: parts.verified,
             condemned: None,
+            retired: false,
             concluding: false,
             given_up: GivenUp::default(),
             waiting: Vec::new(),
@@ -209,7 +212,13 @@ impl Object {
 
     /// Whether it may still be given to new readers.
     pub(crate) fn is_sound(&self) -> bool {
-        self.state().condemned.is_none()
+        let state = self.state();
+        state.condemned.is_none() && !state.retired
+    }
+
+    /// Whether all objects together take as much as they may.
+    pub(super) fn is_over_budget(&self) -> bool {
+        self.shared.is_over_budget()
     }
 
     /// Whether these bytes are there.
@@ -409,6 +418,12 @@ impl Object {
         self.unlink();
     }
 
+    /// It will never be whole: nobody new gets it, and the files go.
+    pub(crate) fn retire(&self) {
+        self.state().retired = true;
+        self.unlink();
+    }
+
     /// Takes the names away; whoever reads goes on reading.
     pub(crate) fn unlink(&self) {
         // Without its journal an object does not exist.
@@ -432,7 +447,7 @@ impl Object {
     /// Writes a line. A journal that cannot be written costs what it did not note, nothing more.
     fn note(&self, line: &Line) {
         let journal = OpenOptions::new().append(true).open(&self.journal_path);
-        match journal.and_then(|mut journal| journal.write_all(&encode(line))) {
+        match journal.and_then(|journal| append(&journal, &encode(line))) {
             // It was taken away meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -447,6 +462,14 @@ impl Drop for Object {
     fn drop(&mut self) {
         self.shared.shrank(self.bytes());
     }
+}
+
+/// Writes all of a line or nothing: lines behind a torn one would count for nothing.
+fn append(mut journal: &File, line: &[u8]) -> std::io::Result<()> {
+    let before = journal.metadata()?.len();
+    journal.write_all(line).inspect_err(|_| {
+        let _ = journal.set_len(before);
+    })
 }
 
 /// The byte is not there: has it brought, unless that was just given up.

@@ -10,6 +10,8 @@ mod breaks;
 mod chain;
 mod clients;
 mod digests;
+mod full;
+mod killed;
 mod lies;
 mod nginx;
 mod spool;

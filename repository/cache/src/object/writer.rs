@@ -61,6 +61,10 @@ impl Writer {
     /// Takes consecutive bytes. Answers whether the run has all it is for.
     pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<bool, WriteFault> {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
+        // Where the length was known, room was made before the first byte came.
+        if self.object.total().is_none() && self.object.is_over_budget() {
+            return Err(WriteFault::NoRoom);
+        }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
             None => self.write_as_it_comes(batch, run.end),
             Some(size) => self.write_pieces(batch, run.end, size),
@@ -222,6 +226,23 @@ impl Object {
         }
         prefix.at = bytes.end;
         self.state().prefix = prefix;
+    }
+
+    /// The digest of the bytes that are there from the beginning on, at most up to `limit`, and
+    /// where they end.
+    pub(crate) fn sum_beginning(&self, limit: u64) -> std::io::Result<(Sha256, u64)> {
+        let end = self.state().flight.present().reach(0).min(limit);
+        let mut sha256 = Sha256::new();
+        self.read_through(0..end, |part| sha256.update(part))?;
+        Ok((sha256, end))
+    }
+
+    /// Whether these bytes are what a piece must be.
+    pub(crate) fn is_piece(&self, number: u64, bytes: &[u8]) -> bool {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let pieces = self.promise.pieces.as_ref();
+        pieces.and_then(|pieces| pieces.sha256.get(number)) == Some(&digest)
     }
 
     /// All bytes are there: compares the digest, and lets the last bytes go or throws all away.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,6 +12,8 @@ const KEPT: usize = 512;
 
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
+    /// Bytes that all objects may take.
+    budget: u64,
     occupied: AtomicU64,
     /// The one used longest ago first.
     recent: Mutex<VecDeque<Arc<File>>>,
@@ -21,6 +24,15 @@ pub(crate) struct Shared {
 pub(crate) struct Lazy(Mutex<Weak<File>>);
 
 impl Shared {
+    pub(crate) fn new(budget: u64) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
+    /// Whether the objects take as much as they may.
+    pub(crate) fn is_over_budget(&self) -> bool {
+        self.occupied() >= self.budget
+    }
+
     /// Bytes of all objects.
     pub(crate) fn occupied(&self) -> u64 {
         self.occupied.load(Ordering::Relaxed)
@@ -41,7 +53,14 @@ impl Shared {
         if let Some(file) = open.upgrade() {
             return Ok(file);
         }
-        let file = Arc::new(OpenOptions::new().read(true).write(true).open(path)?);
+        let file = OpenOptions::new().read(true).write(true).open(path).or_else(|error| {
+            // What cannot be written any more can still be read.
+            match error.kind() {
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => File::open(path),
+                _ => Err(error),
+            }
+        })?;
+        let file = Arc::new(file);
         *open = Arc::downgrade(&file);
         self.keep(Arc::clone(&file));
         Ok(file)
