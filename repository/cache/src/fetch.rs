@@ -40,6 +40,8 @@ pub(crate) enum Fetched {
     Object(Arc<Object>, StatusCode),
     /// The answer is for this request alone; why it is not stored.
     Private(Box<reqwest::Response>, &'static str, Timestamp),
+    /// What was to be validated is not stored any more.
+    Gone,
     /// No answer came.
     Failed(Arc<str>, StatusCode),
 }
@@ -53,7 +55,7 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
         if let Some(lead) = lead {
             lead.tell(match &fetched {
                 Fetched::Object(object, status) => Outcome::Object(Arc::clone(object), *status),
-                Fetched::Private(..) => Outcome::Private,
+                Fetched::Private(..) | Fetched::Gone => Outcome::Private,
                 Fetched::Failed(why, status) => Outcome::Failed(Arc::clone(why), *status),
             });
         }
@@ -94,11 +96,7 @@ async fn run(cache: &Cache, ask: &Ask) -> Fetched {
     {
         return match validated(cache, ask, object, response.headers(), exchange) {
             Some(object) => Fetched::Object(object, StatusCode::NOT_MODIFIED),
-            // It is about something that we do not have.
-            None => Fetched::Failed(
-                "the upstream's 304 fits nothing that is stored".into(),
-                StatusCode::BAD_GATEWAY,
-            ),
+            None => Fetched::Gone,
         };
     }
     let source =

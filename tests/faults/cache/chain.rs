@@ -42,6 +42,7 @@ fn a_wrong_body_ends_well_in_neither() {
     for path in ["/a", "/b.img.gz"] {
         readers.get(&format!("{}{path}", outer.url()), &[]).is_broken(path);
     }
+    let bytes = noise(2 * MIB, 124);
     stage.origin.put("/a", page(&bytes));
     stage.origin.faults("/b.img.gz", Faults::default());
     for (path, bytes) in [("/a", &bytes), ("/b.img.gz", &image)] {

@@ -40,6 +40,33 @@ fn a_file_that_changes_in_the_middle_is_never_mixed() {
 }
 
 #[test]
+fn half_of_a_file_that_changed_later_is_replaced() {
+    let mut stage = Stage::new();
+    let (old, new) = (noise(3 * MIB, 12), noise(3 * MIB, 13));
+    for bytes in [&old, &new] {
+        let path = if bytes == &old { "/same" } else { "/other" };
+        stage.origin.put(path, page(&old).with(breaks_at(MIB)));
+        let reading = stage.begin(path, &[]);
+        stage.origin.wait(path, |tally| tally.waiting > 0);
+        stage.cache.kill();
+        assert!(stage.end(reading).is_broken("killed").begins(&old));
+        stage.cache.restart();
+        // While the origin cannot say whether it has the rest, it is no answer.
+        stage.origin.faults(path, Faults { status: Some(503), ..Faults::default() });
+        assert_eq!(stage.get(path, &[]).status, 503);
+        stage.origin.put(path, page(bytes));
+        stage.get(path, &[("range", "bytes=2000000-2000009")]).is(
+            "a part",
+            206,
+            &bytes[2_000_000..2_000_010],
+        );
+        stage.recovers(path, bytes);
+    }
+    let sent = stage.origin.tally("/same").sent;
+    assert!(sent <= length(&old) + MIB as u64, "{sent} bytes came for what is the same");
+}
+
+#[test]
 fn another_entity_tag_on_resume_is_another_file() {
     let stage = Stage::new();
     let bytes = noise(3 * MIB, 5);
