@@ -1,5 +1,6 @@
 //! Bodies that come from an object, as its bytes arrive.
 
+use crate::around::{self, Coming, Passing};
 use crate::object::{Broken, Object};
 use crate::source::Source;
 use bytes::Bytes;
@@ -44,6 +45,8 @@ pub(crate) struct SpoolBody {
     at: u64,
     /// Bytes that may be read.
     readable: Option<FileBody>,
+    /// The rest of the part in front, past a disk that does not take it.
+    around: Option<Passing>,
     remaining: Option<u64>,
     seen: u64,
     served: Arc<AtomicU64>,
@@ -68,6 +71,7 @@ impl SpoolBody {
             parts,
             at: 0,
             readable: None,
+            around: None,
             seen,
             served,
         };
@@ -85,6 +89,28 @@ impl SpoolBody {
     fn next_part(&mut self) {
         self.parts.pop_front();
         self.turn();
+    }
+
+    /// The next bytes that come past the disk; `None` at the end of the part.
+    fn poll_around(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SpoolBodyError>>> {
+        let Some(passing) = &mut self.around else { return Poll::Ready(None) };
+        match ready!(passing.poll_recv(cx)) {
+            Some(Ok(Coming::Bytes(bytes))) => {
+                self.at += bytes.len() as u64;
+                self.sent(bytes.len() as u64);
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Some(Ok(Coming::End)) => {
+                self.around = None;
+                self.next_part();
+                Poll::Ready(None)
+            }
+            Some(Err(broken)) => Poll::Ready(Some(Err(broken.into()))),
+            None => {
+                let broken = Broken::Upstream("the transfer ended".to_owned());
+                Poll::Ready(Some(Err(broken.into())))
+            }
+        }
     }
 
     fn sent(&mut self, bytes: u64) {
@@ -121,6 +147,9 @@ impl Body for SpoolBody {
     ) -> Poll<Option<Result<Frame<Bytes>, SpoolBodyError>>> {
         let this = self.get_mut();
         loop {
+            if let Some(bytes) = ready!(this.poll_around(cx)) {
+                return Poll::Ready(Some(bytes.map(Frame::data)));
+            }
             if let Some(file) = &mut this.readable {
                 if let Some(frame) = ready!(Pin::new(file).poll_frame(cx)) {
                     let frame = frame?;
@@ -147,7 +176,16 @@ impl Body for SpoolBody {
                 Some(Part::ToTheEnd) => None,
             };
             let place = (this.at, until);
-            let reach = ready!(this.object.poll_readable(&this.source, place, this.seen, cx))?;
+            let reach = this.object.poll_readable(&this.source, place, &mut this.seen, cx);
+            let reach = match ready!(reach) {
+                Err(Broken::Unstorable(why)) => {
+                    tracing::debug!(key = %this.object.key, at = this.at, why, "around the disk");
+                    let (object, source) = (Arc::clone(&this.object), Arc::clone(&this.source));
+                    this.around = Some(around::start(object, source, this.at, until));
+                    continue;
+                }
+                reach => reach?,
+            };
             let reach = until.map_or(reach, |until| reach.min(until));
             if reach <= this.at {
                 // The end of an object whose size nobody knew.

@@ -18,6 +18,7 @@ use stratus_cache_policy::{
     Conditions, Exchange, Request, Response, Storing, Updated, freshen, identified_by_304, partial,
     store, to_upstream,
 };
+use stratus_repository_api::range::{self, RangeSet};
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -39,6 +40,8 @@ pub(crate) enum Fetched {
     Object(Arc<Object>, StatusCode),
     /// The answer is for this request alone; why it is not stored.
     Private(Box<reqwest::Response>, &'static str, Timestamp),
+    /// What was to be validated is not stored any more.
+    Gone,
     /// No answer came.
     Failed(Arc<str>, StatusCode),
 }
@@ -52,8 +55,8 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
         if let Some(lead) = lead {
             lead.tell(match &fetched {
                 Fetched::Object(object, status) => Outcome::Object(Arc::clone(object), *status),
-                Fetched::Private(..) => Outcome::Private,
-                Fetched::Failed(why, _) => Outcome::Failed(Arc::clone(why)),
+                Fetched::Private(..) | Fetched::Gone => Outcome::Private,
+                Fetched::Failed(why, status) => Outcome::Failed(Arc::clone(why), *status),
             });
         }
         // Whoever asked may have left.
@@ -93,11 +96,7 @@ async fn run(cache: &Cache, ask: &Ask) -> Fetched {
     {
         return match validated(cache, ask, object, response.headers(), exchange) {
             Some(object) => Fetched::Object(object, StatusCode::NOT_MODIFIED),
-            // It is about something that we do not have.
-            None => Fetched::Failed(
-                "the upstream's 304 fits nothing that is stored".into(),
-                StatusCode::BAD_GATEWAY,
-            ),
+            None => Fetched::Gone,
         };
     }
     let source =
@@ -184,14 +183,16 @@ fn take(
     let (at, total) = if status == StatusCode::PARTIAL_CONTENT {
         let joinable = partial::if_range(&stored).is_some();
         match partial::part(response.headers()) {
-            Ok(part) if joinable && fits(&response, &part) => (part.range.start, part.total),
+            Ok(part) if joinable && fits(&response, &part) && is_asked_for(ask, &part) => {
+                (part.range.start, part.total)
+            }
             _ => return private(response, "part"),
         }
     } else {
         (0, length(&response, status))
     };
     let end = partial_end(&response, status);
-    let promise = promise::of(told, response.headers(), total);
+    let promise = promise::of(told, status, response.headers(), total);
     let object = match cache.spool.create(&ask.key, stored, total, promise) {
         Ok(object) => object,
         Err(NotStored::NoRoom) => return private(response, "no-room"),
@@ -224,6 +225,16 @@ fn partial_end(response: &reqwest::Response, status: StatusCode) -> Option<u64> 
         .then(|| partial::part(response.headers()).ok())
         .flatten();
     part.map(|part| part.range.end)
+}
+
+/// A part that is not what was asked for has who knows what bytes.
+fn is_asked_for(ask: &Ask, part: &partial::Part) -> bool {
+    let range = first_range(&ask.headers);
+    let text = range.as_ref().and_then(|range| range.to_str().ok()).unwrap_or_default();
+    match range::parse(text, part.total.unwrap_or(part.range.end)) {
+        RangeSet::Single(asked) => asked.start == part.range.start && asked.end >= part.range.end,
+        RangeSet::Whole | RangeSet::Multi(_) | RangeSet::Unsatisfiable => part.range.start == 0,
+    }
 }
 
 /// A part whose body has another length than its `Content-Range` says is not stored.

@@ -15,8 +15,9 @@ use crate::spool::journal::{Line, Promise, Record, encode};
 use crate::spool::open_files::{Lazy, Shared};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,7 @@ use stratus_serve::file_body::MappedFile;
 
 /// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
 /// of something wrong.
-const HELD_BACK: u64 = 64 << 10;
+pub(crate) const HELD_BACK: u64 = 64 << 10;
 
 /// Why a reader gets no more bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,9 +40,9 @@ pub(crate) enum Broken {
     /// The upstream did not bring the rest.
     #[error("the upstream did not bring the rest: {0}")]
     Upstream(String),
-    /// The disk takes no more.
-    #[error("the cache has no room for the rest")]
-    NoRoom,
+    /// The disk does not take it.
+    #[error("the cache cannot store the rest: {0}")]
+    Unstorable(String),
 }
 
 /// How an object is doing, for people.
@@ -85,9 +86,29 @@ pub(super) struct State {
     prefix: writer::Prefix,
     verified: bool,
     condemned: Option<String>,
-    /// How often a transfer was given up, and why it was the last time.
-    given_up: (u64, Option<Broken>),
+    /// Nobody new gets it; who reads goes on.
+    retired: bool,
+    /// Whether somebody is comparing the whole with its digest.
+    concluding: bool,
+    given_up: GivenUp,
     waiting: Vec<Waker>,
+}
+
+/// Transfers that were given up.
+#[derive(Default)]
+struct GivenUp {
+    /// How often that happened.
+    times: u64,
+    /// The last time: what it did not bring, and why.
+    last: Option<(Range<u64>, Broken)>,
+}
+
+impl GivenUp {
+    /// Why a byte did not come, if that was given up after `seen` times.
+    fn why(&self, seen: u64, is_it: impl Fn(&Range<u64>) -> bool) -> Option<Broken> {
+        let (bytes, why) = self.last.as_ref().filter(|_| self.times > seen)?;
+        is_it(bytes).then(|| why.clone())
+    }
 }
 
 /// What an object is made of.
@@ -123,7 +144,9 @@ impl Object {
             prefix: writer::Prefix::default(),
             verified: parts.verified,
             condemned: None,
-            given_up: (0, None),
+            retired: false,
+            concluding: false,
+            given_up: GivenUp::default(),
             waiting: Vec::new(),
         };
         Arc::new(Self {
@@ -179,7 +202,7 @@ impl Object {
 
     /// Whether a transfer was given up since the start.
     pub(crate) fn was_given_up(&self) -> bool {
-        self.state().given_up.0 > 0
+        self.state().given_up.times > 0
     }
 
     /// Whether all of it is there and, where a digest is known, right.
@@ -190,7 +213,13 @@ impl Object {
 
     /// Whether it may still be given to new readers.
     pub(crate) fn is_sound(&self) -> bool {
-        self.state().condemned.is_none()
+        let state = self.state();
+        state.condemned.is_none() && !state.retired
+    }
+
+    /// Whether all objects together take as much as they may.
+    pub(super) fn is_over_budget(&self) -> bool {
+        self.shared.is_over_budget()
     }
 
     /// Whether these bytes are there.
@@ -249,7 +278,7 @@ impl Object {
     /// A reader begins; answers what it must know to notice that a transfer was given up.
     pub(crate) fn enter(&self) -> u64 {
         self.readers.fetch_add(1, Ordering::Relaxed);
-        self.state().given_up.0
+        self.state().given_up.times
     }
 
     /// A reader ends.
@@ -258,36 +287,38 @@ impl Object {
     }
 
     /// Up to where the bytes from `at` may be read now; waits until there are any, and sees to it
-    /// that they come. At the end of the object it answers `at`.
+    /// that they come. At the end of the object it answers `at`. `seen` is what [`Object::enter`]
+    /// answered, and kept here: how often transfers were given up before this reader's last byte.
     pub(crate) fn poll_readable(
         self: &Arc<Self>,
         source: &Arc<Source>,
         (at, until): (u64, Option<u64>),
-        seen: u64,
+        seen: &mut u64,
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Broken>> {
         let mut state = self.state();
         if let Some(reason) = &state.condemned {
             return Poll::Ready(Err(Broken::Condemned(reason.clone())));
         }
-        let given_up = state.given_up.0 > seen;
-        if given_up && state.flight.present().around(at).is_none() {
-            let why = state.given_up.1.clone();
-            return Poll::Ready(Err(why.unwrap_or_else(|| Broken::Upstream(String::new()))));
+        let present = state.flight.present().reach(at);
+        let reach = self.allowed(&state, at, present);
+        let ends = state.flight.total().is_some_and(|total| at >= total);
+        if reach > at || (ends && self.may_end(&state)) {
+            *seen = state.given_up.times;
+            return Poll::Ready(Ok(reach));
         }
-        match state.flight.want(at, until) {
-            Step::Ready(reach) => {
-                let reach = self.allowed(&state, at, reach);
-                let ends = state.flight.total() == Some(at);
-                if reach > at || (ends && self.may_end(&state)) {
-                    return Poll::Ready(Ok(reach));
-                }
-                if state.unchecked.around(at).is_some() {
-                    check::start(self, &mut state, at);
-                }
-            }
-            Step::Wait => {}
-            Step::Start(run) => {
+        let step = if state.unchecked.around(at).is_some() {
+            check::start(self, &mut state, at);
+            Ok(Step::Wait)
+        } else if present > at || ends {
+            self.verdict(&mut state, *seen)
+        } else {
+            missing(&mut state, (at, until), *seen)
+        };
+        match step {
+            Err(why) => return Poll::Ready(Err(why)),
+            Ok(Step::Ready(_) | Step::Wait) => {}
+            Ok(Step::Start(run)) => {
                 state.waiting.push(cx.waker().clone());
                 drop(state);
                 fill::start(Arc::clone(self), run, Arc::clone(source), None);
@@ -296,6 +327,25 @@ impl Object {
         }
         state.waiting.push(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// The byte is there, but nobody may have it before the whole was compared: sees to it that all
+    /// of it comes, and that it is compared then.
+    fn verdict(self: &Arc<Self>, state: &mut State, seen: u64) -> Result<Step, Broken> {
+        if state.flight.is_complete() {
+            if !state.concluding {
+                let object = Arc::clone(self);
+                tokio::task::spawn_blocking(move || object.conclude());
+            }
+            return Ok(Step::Wait);
+        }
+        if !state.flight.runs().is_empty() {
+            return Ok(Step::Wait);
+        }
+        if let Some(why) = state.given_up.why(seen, |_| true) {
+            return Err(why);
+        }
+        Ok(state.flight.fill().map_or(Step::Wait, Step::Start))
     }
 
     /// How far readers may go of what is there.
@@ -350,8 +400,10 @@ impl Object {
     /// A run was given up: whoever waits for its bytes hears why.
     pub(crate) fn give_up(&self, run: &Run, why: Broken) {
         let mut state = self.state();
+        let run = state.flight.run(run.id).unwrap_or(run).clone();
         state.flight.over(run.id);
-        state.given_up = (state.given_up.0 + 1, Some(why));
+        state.given_up.times += 1;
+        state.given_up.last = Some((run.at..run.end.unwrap_or(u64::MAX), why));
         wake(&mut state);
     }
 
@@ -364,6 +416,12 @@ impl Object {
         }
         wake(&mut state);
         drop(state);
+        self.unlink();
+    }
+
+    /// It will never be whole: nobody new gets it, and the files go.
+    pub(crate) fn retire(&self) {
+        self.state().retired = true;
         self.unlink();
     }
 
@@ -390,7 +448,7 @@ impl Object {
     /// Writes a line. A journal that cannot be written costs what it did not note, nothing more.
     fn note(&self, line: &Line) {
         let journal = OpenOptions::new().append(true).open(&self.journal_path);
-        match journal.and_then(|mut journal| journal.write_all(&encode(line))) {
+        match journal.and_then(|journal| append(&journal, &encode(line))) {
             // It was taken away meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -405,6 +463,25 @@ impl Drop for Object {
     fn drop(&mut self) {
         self.shared.shrank(self.bytes());
     }
+}
+
+/// Writes all of a line or nothing: lines behind a torn one would count for nothing.
+fn append(mut journal: &File, line: &[u8]) -> std::io::Result<()> {
+    let before = journal.metadata()?.len();
+    journal.write_all(line).inspect_err(|_| {
+        let _ = journal.set_len(before);
+    })
+}
+
+/// The byte is not there: has it brought, unless that was just given up.
+fn missing(state: &mut State, (at, until): (u64, Option<u64>), seen: u64) -> Result<Step, Broken> {
+    let comes = |run: &Run| run.at <= at && run.end.is_none_or(|end| at < end);
+    if !state.flight.runs().iter().any(comes)
+        && let Some(why) = state.given_up.why(seen, |bytes| bytes.contains(&at))
+    {
+        return Err(why);
+    }
+    Ok(state.flight.want(at, until))
 }
 
 pub(super) fn wake(state: &mut State) {

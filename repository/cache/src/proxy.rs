@@ -1,6 +1,6 @@
 //! What happens to a request.
 
-use crate::answer::answer;
+use crate::answer::{answer, is_at_hand};
 use crate::fetch::{Ask, Fetched, fetch};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
@@ -166,7 +166,9 @@ impl Cache {
                     return pass(self, asked, body.take().unwrap_or_default(), why).await;
                 }
             };
-            let stored = candidate.as_ref().map(|(object, _)| Arc::clone(object));
+            // Half of something is no answer when the upstream fails.
+            let stored = candidate.as_ref().filter(|_| why != Forward::Partial);
+            let stored = stored.map(|(object, _)| Arc::clone(object));
             let last = round + 1 == ROUNDS;
             let lead = if asked.is_personal() || last {
                 None
@@ -200,7 +202,14 @@ impl Cache {
         match decision {
             Decision::Serve(serve) => {
                 let object = &objects[serve.which];
-                self.serve(asked, object, &serve, self.hit(&serve), "hit")
+                // Before the head goes out, the upstream must still have the bytes that are missing.
+                let conditions = Conditions::of(&object.head());
+                match conditions.filter(|_| !is_at_hand(object, &serve, asked)) {
+                    Some(conditions) => {
+                        Next::Ask(Forward::Partial, Some((Arc::clone(object), conditions)))
+                    }
+                    None => self.serve(asked, object, &serve, self.hit(&serve), "hit"),
+                }
             }
             Decision::ServeWhileRevalidating(serve, conditions) => {
                 let object = &objects[serve.which];
@@ -268,11 +277,9 @@ impl Cache {
                 self.answer_new(asked, &object, status, why, true)
             }
             Outcome::Object(..) | Outcome::Private => None,
-            Outcome::Failed(reason) => {
+            Outcome::Failed(reason, status) => {
                 let instead = self.instead(asked, stored, Failure::Network);
-                Some(instead.unwrap_or_else(|| {
-                    self.problem(StatusCode::BAD_GATEWAY, "upstream-failed", &reason)
-                }))
+                Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
             }
         }
     }
@@ -304,6 +311,7 @@ impl Cache {
                 self.metrics.request("pass");
                 Some(passed_on(self, *response, received, &status))
             }
+            Fetched::Gone => None,
             Fetched::Failed(reason, status) => {
                 let instead = self.instead(asked, stored, Failure::Network);
                 tracing::warn!(key = %asked.key, %reason, "an upstream failed");

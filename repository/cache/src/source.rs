@@ -5,7 +5,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::Response;
 use std::sync::Arc;
-use stratus_cache_policy::flight::Run;
 use stratus_cache_policy::{Stored, partial};
 use url::Url;
 
@@ -40,18 +39,18 @@ pub(crate) struct Incoming {
 }
 
 impl Source {
-    /// Asks for the bytes of a run, of an object of `total` bytes with this head.
+    /// Asks for the bytes from `at` to `end` of an object of `total` bytes with this head.
     pub(crate) async fn ask(
         &self,
-        run: &Run,
+        (at, end): (u64, Option<u64>),
         total: Option<u64>,
         head: &Stored,
     ) -> Result<Incoming, SourceFault> {
-        let whole = run.at == 0 && run.end == total;
+        let whole = at == 0 && end == total;
         let mut headers = self.headers.clone();
         if !whole {
-            let last = run.end.map(|end| (end - 1).to_string()).unwrap_or_default();
-            if let Ok(range) = HeaderValue::try_from(format!("bytes={}-{last}", run.at)) {
+            let last = end.map(|end| (end - 1).to_string()).unwrap_or_default();
+            if let Ok(range) = HeaderValue::try_from(format!("bytes={at}-{last}")) {
                 headers.insert(header::RANGE, range);
             }
             if let Some(validator) = partial::if_range(head) {
@@ -59,13 +58,13 @@ impl Source {
             }
         }
         let response = self.upstream.send(Method::GET, &self.url, headers, None).await?;
-        self.accept(response, run, total, head)
+        self.accept(response, at, total, head)
     }
 
     fn accept(
         &self,
         response: Response,
-        run: &Run,
+        at: u64,
         total: Option<u64>,
         head: &Stored,
     ) -> Result<Incoming, SourceFault> {
@@ -79,12 +78,12 @@ impl Source {
             StatusCode::PARTIAL_CONTENT => {
                 let said = partial::part(response.headers())
                     .map_err(|error| SourceFault::Nonsense(error.to_string()))?;
-                if said.total != total || !same {
+                if (total.is_some() && said.total != total) || !same {
                     return Err(SourceFault::Changed(format!("{} bytes", shown(said.total))));
                 }
                 let range = said.range;
-                if range.start != run.at {
-                    let text = format!("with bytes from {} instead of {}", range.start, run.at);
+                if range.start != at {
+                    let text = format!("with bytes from {} instead of {at}", range.start);
                     return Err(SourceFault::Nonsense(text));
                 }
                 if let Some(length) = response.content_length()
@@ -95,7 +94,7 @@ impl Source {
                 Ok(Incoming { at: range.start, response })
             }
             // All of it, because ranges are not its strength; good if it is the same.
-            StatusCode::OK if same || (run.at == 0 && !can_be_joined) => {
+            StatusCode::OK if same || (at == 0 && !can_be_joined) => {
                 match (response.content_length(), total) {
                     (Some(length), Some(total)) if length != total => {
                         Err(SourceFault::Changed(format!("{length} bytes")))

@@ -31,6 +31,9 @@ use stratus_cache_policy::evict::{Resident, victims};
 /// for itself.
 const LOW_WATER: u64 = 90;
 
+/// Room for a response of unknown length.
+const UNKNOWN: u64 = 64 << 20;
+
 /// Why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
@@ -85,7 +88,7 @@ impl Spool {
             .create(&objects)
             .map_err(io("create", &objects))?;
         let lock = lock_folder(directory)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(room.size));
         let found = load::load(&objects, &shared)?;
         let spool = Self {
             directory: directory.to_owned(),
@@ -152,7 +155,9 @@ impl Spool {
         total: Option<u64>,
         promise: Promise,
     ) -> Result<Arc<Object>, NotStored> {
-        if !self.make_room(total.unwrap_or(0)) {
+        // Of what has no length nobody knows how much room it needs; it gets some to begin with.
+        let bytes = total.unwrap_or_else(|| UNKNOWN.min(self.room.size / 10));
+        if !self.make_room(bytes) && total.is_some() {
             return Err(NotStored::NoRoom);
         }
         let id = uuid::Uuid::new_v4().simple().to_string();

@@ -18,7 +18,7 @@ pub(crate) struct Upstream {
     client: Client,
     login: Option<HeaderValue>,
     store_private: bool,
-    head_time: Duration,
+    pub(crate) head_time: Duration,
     complete_from: u8,
     pub(crate) manifests: bool,
     /// Bytes of bodies that came for the store.

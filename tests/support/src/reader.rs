@@ -87,12 +87,8 @@ impl Readers {
     }
 
     /// Reads all of an answer.
-    ///
-    /// # Panics
-    /// There is none.
-    #[track_caller]
     pub fn get(&self, url: &str, headers: &[(&str, &str)]) -> Got {
-        self.end(self.begin(url, headers)).expect("an answer")
+        self.end(self.begin(url, headers))
     }
 
     /// Begins to read in the background.
@@ -116,12 +112,13 @@ impl Readers {
         })
     }
 
-    /// Waits for one that was begun; `None` when there was no answer at all.
+    /// Waits for one that was begun. Where there was no answer at all, its status is 0.
     ///
     /// # Panics
     /// The reader panicked.
-    pub fn end(&self, reading: JoinHandle<Option<Got>>) -> Option<Got> {
-        self.runtime.block_on(reading).expect("a reader")
+    pub fn end(&self, reading: JoinHandle<Option<Got>>) -> Got {
+        let none = Got { status: 0, headers: HeaderMap::new(), body: Vec::new(), is_whole: false };
+        self.runtime.block_on(reading).expect("a reader").unwrap_or(none)
     }
 
     /// Reads so many bytes of an answer, and hangs up.

@@ -68,6 +68,13 @@ impl Object {
         self.note(&Line::Lost(from, to));
     }
 
+    /// Compares everything that was stored before the start and not compared since.
+    pub(super) fn check_all(&self) {
+        if !self.state().unchecked.is_empty() {
+            self.check(0..u64::MAX);
+        }
+    }
+
     /// Compares everything that is stored. Answers how many bytes were read, and how many wrong.
     pub(crate) fn scrub(&self) -> (u64, u64) {
         let bytes = self.bytes();

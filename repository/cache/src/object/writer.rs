@@ -58,9 +58,18 @@ impl Writer {
         Ok(Self { object, file, run, at, piece, crc, noted: at })
     }
 
+    /// Where the next byte goes.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Takes consecutive bytes. Answers whether the run has all it is for.
     pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<bool, WriteFault> {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
+        // Where the length was known, room was made before the first byte came.
+        if self.object.total().is_none() && self.object.is_over_budget() {
+            return Err(WriteFault::NoRoom);
+        }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
             None => self.write_as_it_comes(batch, run.end),
             Some(size) => self.write_pieces(batch, run.end, size),
@@ -257,12 +266,47 @@ impl Object {
         self.state().prefix = prefix;
     }
 
+    /// The digest of the bytes that are there from the beginning on, at most up to `limit`, and
+    /// where they end.
+    pub(crate) fn sum_beginning(&self, limit: u64) -> std::io::Result<(Sha256, u64)> {
+        let end = self.state().flight.present().reach(0).min(limit);
+        let mut sha256 = Sha256::new();
+        self.read_through(0..end, |part| sha256.update(part))?;
+        Ok((sha256, end))
+    }
+
+    /// Whether these bytes are what a piece must be.
+    pub(crate) fn is_piece(&self, number: u64, bytes: &[u8]) -> bool {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let pieces = self.promise.pieces.as_ref();
+        pieces.and_then(|pieces| pieces.sha256.get(number)) == Some(&digest)
+    }
+
     /// All bytes are there: compares the digest, and lets the last bytes go or throws all away.
     pub(crate) fn conclude(&self) {
+        {
+            let mut state = self.state();
+            let is_told = self.promise.sha256.is_some() || self.promise.pieces.is_some();
+            let is_due = is_told && state.flight.is_complete() && state.condemned.is_none();
+            if !is_due || state.verified || state.concluding {
+                return;
+            }
+            state.concluding = true;
+        }
+        // What was stored before the start may have changed: better a part again than all of it.
+        self.check_all();
+        self.compare();
+        let mut state = self.state();
+        state.concluding = false;
+        wake(&mut state);
+    }
+
+    fn compare(&self) {
         let (mut prefix, total) = {
             let mut state = self.state();
             let Some(total) = state.flight.total() else { return };
-            if state.verified || !state.flight.is_complete() || state.condemned.is_some() {
+            if !state.flight.is_complete() {
                 return;
             }
             (std::mem::take(&mut state.prefix), total)
@@ -279,8 +323,10 @@ impl Object {
             }
         }
         let mut state = self.state();
-        state.verified = true;
-        self.note(&Line::Verified);
-        wake(&mut state);
+        // A scrub may have found something meanwhile.
+        if state.flight.is_complete() {
+            state.verified = true;
+            self.note(&Line::Verified);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What all objects share: how much room they take, and the files that were used lately, kept open.
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,6 +13,8 @@ const KEPT: usize = 512;
 
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
+    /// Bytes that all objects may take.
+    budget: u64,
     occupied: AtomicU64,
     /// The one used longest ago first.
     recent: Mutex<VecDeque<Arc<MappedFile>>>,
@@ -22,6 +25,15 @@ pub(crate) struct Shared {
 pub(crate) struct Lazy(Mutex<Weak<MappedFile>>);
 
 impl Shared {
+    pub(crate) fn new(budget: u64) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
+    /// Whether the objects take as much as they may.
+    pub(crate) fn is_over_budget(&self) -> bool {
+        self.occupied() >= self.budget
+    }
+
     /// Bytes of all objects.
     pub(crate) fn occupied(&self) -> u64 {
         self.occupied.load(Ordering::Relaxed)
@@ -48,7 +60,13 @@ impl Shared {
         if let Some(file) = open.upgrade() {
             return Ok(file);
         }
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let file = OpenOptions::new().read(true).write(true).open(path).or_else(|error| {
+            // What cannot be written any more can still be read.
+            match error.kind() {
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => File::open(path),
+                _ => Err(error),
+            }
+        })?;
         // A file is made as long as it will be, and never made shorter.
         let file = Arc::new(MappedFile::new(file, length.unwrap_or(0)));
         *open = Arc::downgrade(&file);
