@@ -13,8 +13,8 @@ pub(crate) enum Outcome {
     Object(Arc<Object>, StatusCode),
     /// The answer is for the one who asked alone.
     Private,
-    /// No answer came: why.
-    Failed(Arc<str>),
+    /// No answer came, or none that is better than what is stored: why, and what to answer.
+    Failed(Arc<str>, StatusCode),
 }
 
 /// Requests under way.
@@ -86,8 +86,8 @@ mod tests {
         let Join::Lead(lead) = joins.join("a") else { panic!("nobody was there") };
         let Join::Follow(follow) = joins.join("a") else { panic!("somebody leads") };
         assert!(matches!(joins.join("b"), Join::Lead(_)));
-        lead.tell(Outcome::Failed("away".into()));
-        assert!(matches!(follow.outcome().await, Outcome::Failed(_)));
+        lead.tell(Outcome::Failed("away".into(), StatusCode::BAD_GATEWAY));
+        assert!(matches!(follow.outcome().await, Outcome::Failed(..)));
         let Join::Lead(lead) = joins.join("a") else { panic!("it is over") };
         let Join::Follow(follow) = joins.join("a") else { panic!("somebody leads") };
         drop(lead);
