@@ -20,7 +20,6 @@ pub(crate) struct Reply {
     body: Option<Vec<u8>>,
     dated: bool,
     held: bool,
-    hangs_up: bool,
 }
 
 /// An answer with these fields. `{60}` in a value is the date in 60 seconds, `{-60}` the one 60
@@ -33,13 +32,7 @@ pub(crate) fn reply(status: u16, fields: &[&str]) -> Reply {
         body: None,
         dated: true,
         held: false,
-        hangs_up: false,
     }
-}
-
-/// No answer: the connection is closed.
-pub(crate) fn hang_up() -> Reply {
-    Reply { hangs_up: true, ..reply(200, &[]) }
 }
 
 impl Reply {
@@ -116,6 +109,7 @@ struct Script {
     replies: VecDeque<Reply>,
     asked: Vec<Asked>,
     released: bool,
+    away: bool,
 }
 
 #[derive(Default)]
@@ -174,6 +168,11 @@ impl Origin {
         scripts[path].asked.clone()
     }
 
+    /// From now on a path gets no answer, only closed connections, or answers again.
+    pub(crate) fn away(&self, path: &str, away: bool) {
+        self.state.scripts.lock().unwrap().entry(path.to_owned()).or_default().away = away;
+    }
+
     /// Lets the held answers of a path go.
     pub(crate) fn release(&self, path: &str) {
         let mut scripts = self.state.scripts.lock().unwrap();
@@ -194,24 +193,23 @@ impl State {
             let body = message::body(&mut from, &fields, false)?;
             let asked = Asked { method, fields, body };
             let (number, reply) = self.next(&path, &asked);
+            let Some(reply) = reply else { return Ok(()) };
             if reply.held {
                 self.hold(&path);
-            }
-            if reply.hangs_up {
-                return Ok(());
             }
             reply.write(number, &asked, &mut to)?;
         }
         Ok(())
     }
 
-    fn next(&self, path: &str, asked: &Asked) -> (usize, Reply) {
+    /// The next answer; none while the path is away.
+    fn next(&self, path: &str, asked: &Asked) -> (usize, Option<Reply>) {
         let mut scripts = self.scripts.lock().unwrap();
         let script = scripts.entry(path.to_owned()).or_default();
         script.asked.push(asked.clone());
         let number = script.asked.len();
         let unscripted = || reply(418, &["cache-control: no-store"]).body("not in the script");
-        let reply = script.replies.pop_front().unwrap_or_else(unscripted);
+        let reply = (!script.away).then(|| script.replies.pop_front().unwrap_or_else(unscripted));
         self.changed.notify_all();
         (number, reply)
     }

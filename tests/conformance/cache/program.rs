@@ -18,7 +18,8 @@ impl Cache {
         let folder = TempDir::new().unwrap();
         let site = format!(
             "[cache]\nlisten = \"127.0.0.1:0\"\ndirectory = \"spool\"\nsize = \"1 GiB\"\n\
-             free = \"1 MiB\"\n{lines}\n[[cache.upstreams]]\nprefix = \"/\"\nurl = \"{origin}\"\n"
+             free = \"1 MiB\"\n{lines}\n[[cache.upstreams]]\nprefix = \"/\"\nurl = \"{origin}\"\n\
+             complete_from = 100\n"
         );
         fs::write(folder.path().join("site.toml"), site).unwrap();
         let log = fs::File::create(folder.path().join("cache.log")).unwrap();

@@ -84,6 +84,10 @@ impl Case<'_> {
         self.origin.wait_asked(&self.path, times)
     }
 
+    pub(crate) fn away(&self, away: bool) {
+        self.origin.away(&self.path, away);
+    }
+
     pub(crate) fn release(&self) {
         self.origin.release(&self.path);
     }
