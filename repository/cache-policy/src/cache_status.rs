@@ -42,6 +42,11 @@ impl CacheStatus {
         Self { forward: Some(why), detail: why.detail().map(str::to_owned), ..Self::nothing(cache) }
     }
 
+    /// Neither: the cache itself answers, because of this.
+    pub fn own(cache: &str, detail: &str) -> Self {
+        Self { detail: Some(detail.to_owned()), ..Self::nothing(cache) }
+    }
+
     fn nothing(cache: &str) -> Self {
         Self {
             cache: cache.to_owned(),
@@ -140,6 +145,7 @@ impl Forward {
         match self {
             Self::Bypass(Bypass::Authorization) => Some("authorization"),
             Self::Bypass(Bypass::Precondition) => Some("precondition"),
+            Self::Bypass(Bypass::Content) => Some("content"),
             _ => None,
         }
     }

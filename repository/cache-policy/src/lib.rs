@@ -78,7 +78,9 @@ mod validator;
 mod vary;
 
 pub use cache_status::CacheStatus;
-pub use decide::{Answer, Conditions, Decision, Forward, Serve, State, decide, serve_validated};
+pub use decide::{
+    Answer, Conditions, Decision, Forward, Serve, State, decide, may_be_shared, serve_validated,
+};
 pub use invalidate::invalidated;
 pub use message::{Request, Response};
 pub use options::Options;
@@ -87,4 +89,4 @@ pub use stale::{Failure, on_error};
 pub use store::{Refusal, Storing, store};
 pub use stored::{Exchange, Stored};
 pub use update::{HeadOutcome, Updated, after_head, freshen, identified_by_304};
-pub use validator::not_modified;
+pub use validator::{not_modified, preconditions_hold};

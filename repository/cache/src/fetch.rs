@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use stratus_cache_policy::decide::without_conditions;
 use stratus_cache_policy::{
-    Conditions, Exchange, Request, Response, Storing, Updated, freshen, identified_by_304, partial,
-    store, to_upstream,
+    Conditions, Exchange, Failure, Request, Response, Storing, Updated, freshen, identified_by_304,
+    on_error, partial, store, to_upstream,
 };
 use stratus_repository_api::range::{self, RangeSet};
 use tokio::sync::oneshot;
@@ -30,8 +30,23 @@ pub(crate) struct Ask {
     /// The client's, as they came.
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
-    /// The stored response to validate.
+    /// The stored response to validate, or without conditions one to fall back on.
     pub(crate) candidate: Option<(Arc<Object>, Conditions)>,
+}
+
+impl Ask {
+    /// The stored response to validate.
+    fn validated(&self) -> Option<&(Arc<Object>, Conditions)> {
+        self.candidate.as_ref().filter(|(_, conditions)| !conditions.is_empty())
+    }
+
+    /// Whether what is stored may be served instead of an answer with this status.
+    fn may_stand_in(&self, cache: &Cache, status: StatusCode) -> bool {
+        let Some((object, _)) = &self.candidate else { return false };
+        let request = Request { method: &Method::GET, headers: &self.headers };
+        let (failure, now) = (Failure::Status(status), Timestamp::now());
+        on_error(0, &object.head(), &request, failure, now, &cache.settings.options).is_some()
+    }
 }
 
 /// What came of it, for the one who asked.
@@ -40,8 +55,8 @@ pub(crate) enum Fetched {
     Object(Arc<Object>, StatusCode),
     /// The answer is for this request alone; why it is not stored.
     Private(Box<reqwest::Response>, &'static str, Timestamp),
-    /// What was to be validated is not stored any more.
-    Gone,
+    /// The upstream fails, and what is stored is the better answer.
+    Worse(Box<reqwest::Response>, Timestamp),
     /// No answer came.
     Failed(Arc<str>, StatusCode),
 }
@@ -51,11 +66,15 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
     let (tell, told) = oneshot::channel();
     let own = cache.clone();
     tokio::spawn(async move {
-        let fetched = run(&own, &ask).await;
+        let fetched = run(&own, ask).await;
         if let Some(lead) = lead {
             lead.tell(match &fetched {
                 Fetched::Object(object, status) => Outcome::Object(Arc::clone(object), *status),
-                Fetched::Private(..) | Fetched::Gone => Outcome::Private,
+                Fetched::Private(..) => Outcome::Private,
+                Fetched::Worse(response, _) => {
+                    let status = response.status();
+                    Outcome::Failed(format!("the upstream answered {status}").into(), status)
+                }
                 Fetched::Failed(why, status) => Outcome::Failed(Arc::clone(why), *status),
             });
         }
@@ -67,12 +86,26 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
     })
 }
 
-async fn run(cache: &Cache, ask: &Ask) -> Fetched {
-    let mut headers = to_upstream(&ask.headers, ask.version, &cache.name);
-    headers.remove(header::HOST);
-    without_conditions(&mut headers);
-    let plain = headers.clone();
-    match &ask.candidate {
+async fn run(cache: &Cache, mut ask: Ask) -> Fetched {
+    if ask.validated().is_some() {
+        let fetched = once(cache, &ask).await;
+        if let Some(fetched) = fetched {
+            return fetched;
+        }
+        // The 304 is about something that is not stored: again without conditions.
+        ask.candidate = ask.candidate.map(|(object, _)| (object, Conditions::default()));
+    }
+    once(cache, &ask).await.unwrap_or_else(|| {
+        let why = "the upstream answered 304 to a request without conditions";
+        Fetched::Failed(why.into(), StatusCode::BAD_GATEWAY)
+    })
+}
+
+/// `None`: a 304 that fits nothing.
+async fn once(cache: &Cache, ask: &Ask) -> Option<Fetched> {
+    let plain = for_transfers(cache, &ask.headers, ask.version);
+    let mut headers = plain.clone();
+    match ask.validated() {
         Some((_, conditions)) => conditions.apply(&mut headers),
         None => {
             if let Some(range) = first_range(&ask.headers) {
@@ -82,31 +115,50 @@ async fn run(cache: &Cache, ask: &Ask) -> Fetched {
     }
     let requested_at = Timestamp::now();
     let send = ask.upstream.send(Method::GET, &ask.url, headers, None);
-    let (sent, told) = match &ask.candidate {
+    let (sent, told) = match ask.validated() {
         Some(_) => (send.await, None),
         None => tokio::join!(send, promise::ask(&ask.upstream, &ask.url, &plain)),
     };
     let response = match sent {
         Ok(response) => response,
-        Err(error) => return failed(&error),
+        Err(error) => return Some(failed(ask, &error)),
     };
     let exchange = Exchange { requested_at, received_at: Timestamp::now() };
-    if response.status() == StatusCode::NOT_MODIFIED
-        && let Some((object, _)) = &ask.candidate
-    {
-        return match validated(cache, ask, object, response.headers(), exchange) {
-            Some(object) => Fetched::Object(object, StatusCode::NOT_MODIFIED),
-            None => Fetched::Gone,
-        };
+    if response.status() == StatusCode::NOT_MODIFIED {
+        let (object, _) = ask.validated()?;
+        let object = validated(cache, ask, object, response.headers(), exchange)?;
+        return Some(Fetched::Object(object, StatusCode::NOT_MODIFIED));
     }
+    if ask.may_stand_in(cache, response.status()) {
+        return Some(Fetched::Worse(Box::new(response), exchange.received_at));
+    }
+    let told = match ask.validated() {
+        // It has changed, and so has its manifest.
+        Some(_) if response.status() == StatusCode::OK => {
+            promise::ask(&ask.upstream, &ask.url, &plain).await
+        }
+        _ => told,
+    };
     let source =
         Source { upstream: Arc::clone(&ask.upstream), url: ask.url.clone(), headers: plain };
-    take(cache, ask, response, exchange, source, told)
+    Some(take(cache, ask, response, exchange, source, told))
 }
 
-fn failed(error: &UpstreamError) -> Fetched {
+/// The fields of a client's request with which its bytes are asked for, however often that takes.
+pub(crate) fn for_transfers(cache: &Cache, request: &HeaderMap, version: Version) -> HeaderMap {
+    let mut headers = to_upstream(request, version, &cache.name);
+    for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT] {
+        headers.remove(name);
+    }
+    without_conditions(&mut headers);
+    headers
+}
+
+fn failed(ask: &Ask, error: &UpstreamError) -> Fetched {
     let status = match error {
         UpstreamError::Silent { .. } => StatusCode::GATEWAY_TIMEOUT,
+        // RFC 9111 section 5.2.2.2: what is stored could not be validated.
+        _ if ask.candidate.is_some() => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
     Fetched::Failed(error.to_string().into(), status)

@@ -1,7 +1,7 @@
 //! What happens to a request.
 
 use crate::answer::{answer, is_at_hand};
-use crate::fetch::{Ask, Fetched, fetch};
+use crate::fetch::{Ask, Fetched, fetch, for_transfers};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
 use crate::object::Object;
@@ -14,14 +14,16 @@ use axum::body::Body;
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version, header};
+use http_body::Body as _;
 use jiff::Timestamp;
 use std::ops::Deref;
 use std::sync::Arc;
-use stratus_cache_policy::decide::without_conditions;
-use stratus_cache_policy::outgoing::Pseudonym;
+use stratus_cache_policy::decide::{Bypass, select};
+use stratus_cache_policy::outgoing::{Pseudonym, is_for_us};
+use stratus_cache_policy::request_directives::RequestDirectives;
 use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
-    on_error, serve_validated, to_upstream,
+    may_be_shared, on_error, preconditions_hold, serve_validated,
 };
 use url::Url;
 
@@ -66,10 +68,7 @@ impl Asked {
 
     /// The headers of transfers for this request.
     pub(crate) fn for_transfers(&self, cache: &Cache) -> HeaderMap {
-        let mut headers = to_upstream(&self.headers, self.version, &cache.name);
-        headers.remove(header::HOST);
-        without_conditions(&mut headers);
-        headers
+        for_transfers(cache, &self.headers, self.version)
     }
 
     fn ask(&self, candidate: Option<(Arc<Object>, Conditions)>) -> Ask {
@@ -83,16 +82,18 @@ impl Asked {
         }
     }
 
-    /// Whether the answer may be for this client alone: it then waits for nobody.
+    /// Whether the answer may be for this client alone: it then waits for nobody, and nobody for it.
     fn is_personal(&self) -> bool {
         self.headers.contains_key(header::AUTHORIZATION)
+            || RequestDirectives::of(&self.headers).no_store
     }
 }
 
 /// How a request goes on after a look at the store.
 enum Next {
     Answer(Response),
-    /// To the upstream, to validate this object or to get a new one.
+    /// To the upstream, to validate this object or to get a new one; where there are no conditions,
+    /// this object is what is left if the upstream fails.
     Ask(Forward, Option<(Arc<Object>, Conditions)>),
     Pass(Forward),
 }
@@ -113,12 +114,12 @@ impl Cache {
     pub(crate) fn locate(&self, host: &str, target: &str) -> Option<(Arc<Upstream>, Url)> {
         let path = target.split('?').next().unwrap_or(target);
         let upstream = self.upstreams.iter().find(|upstream| upstream.serves(host, path))?;
-        Some((Arc::clone(upstream), upstream.url(target)))
+        Some((Arc::clone(upstream), upstream.url(target)?))
     }
 
     fn problem(&self, status: StatusCode, name: &str, detail: &str) -> Response {
         self.metrics.request("failed");
-        problem(status, name, detail)
+        problem(self.name.as_str(), status, name, detail)
     }
 
     /// Answers a request.
@@ -127,6 +128,15 @@ impl Cache {
             let detail =
                 "The request has passed through this cache before: an upstream leads back.";
             return self.problem(StatusCode::LOOP_DETECTED, "loop", detail);
+        }
+        if parts.method == Method::CONNECT || parts.method == Method::TRACE {
+            let detail = format!("{} is not for caches.", parts.method);
+            return self.problem(StatusCode::NOT_IMPLEMENTED, "method", &detail);
+        }
+        if is_for_us(&parts.method, &parts.uri, &parts.headers) {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return response;
         }
         let host = parts.uri.host().or_else(|| {
             let host = parts.headers.get(header::HOST)?.to_str().ok()?;
@@ -146,22 +156,34 @@ impl Cache {
             upstream,
             url,
         };
-        if asked.method == Method::GET || asked.method == Method::HEAD {
-            return self.cached(&asked, body).await;
-        }
+        let why = match asked.method {
+            Method::GET | Method::HEAD if body.is_end_stream() => {
+                return self.cached(&asked, body).await;
+            }
+            Method::GET | Method::HEAD => Forward::Bypass(Bypass::Content),
+            _ => Forward::Method,
+        };
         self.metrics.request("pass");
-        pass(self, &asked, body, Forward::Method).await
+        pass(self, &asked, body, why).await
     }
 
     /// A request that the store may answer.
     pub(crate) async fn cached(&self, asked: &Asked, body: Body) -> Response {
         let mut body = Some(body);
+        let mut alone = asked.is_personal();
         for round in 0..ROUNDS {
             let (why, candidate) = match self.look(asked) {
                 Next::Answer(response) => return response,
                 Next::Ask(why, candidate) if asked.method == Method::GET => (why, candidate),
                 // A HEAD never makes us fetch an image.
-                Next::Ask(why, _) | Next::Pass(why) => {
+                Next::Ask(why, candidate) => {
+                    self.metrics.request("pass");
+                    let response = pass(self, asked, Body::empty(), why).await;
+                    let failure = Failure::Status(response.status());
+                    let stored = candidate.as_ref().map(|(object, _)| object);
+                    return self.instead(asked, stored, failure).unwrap_or(response);
+                }
+                Next::Pass(why) => {
                     self.metrics.request("pass");
                     return pass(self, asked, body.take().unwrap_or_default(), why).await;
                 }
@@ -170,13 +192,16 @@ impl Cache {
             let stored = candidate.as_ref().filter(|_| why != Forward::Partial);
             let stored = stored.map(|(object, _)| Arc::clone(object));
             let last = round + 1 == ROUNDS;
-            let lead = if asked.is_personal() || last {
+            let lead = if alone || last {
                 None
             } else {
                 match self.joins.join(&asked.key) {
                     Join::Lead(lead) => Some(lead),
                     Join::Follow(follow) => {
                         let outcome = follow.outcome().await;
+                        // What must be validated at each use is validated for this one, too.
+                        alone = matches!(&outcome, Outcome::Object(object, _)
+                            if object.head().matches(&asked.headers));
                         match self.follow(asked, outcome, why, stored.as_ref()) {
                             Some(response) => return response,
                             None => continue,
@@ -220,6 +245,11 @@ impl Cache {
                 Next::Ask(why, Some((Arc::clone(&objects[which]), conditions)))
             }
             Decision::Fetch(why @ (Forward::Bypass(_) | Forward::Method)) => Next::Pass(why),
+            Decision::Fetch(why @ (Forward::Stale | Forward::Request)) => {
+                let which = select(&stored, &asked.headers, &self.settings.options);
+                let object = which.map(|which| Arc::clone(&objects[which]));
+                Next::Ask(why, object.map(|object| (object, Conditions::default())))
+            }
             Decision::Fetch(why) => Next::Ask(why, None),
             Decision::GatewayTimeout => {
                 let detail = "The request wants a stored answer only, and none can be used.";
@@ -273,7 +303,7 @@ impl Cache {
         stored: Option<&Arc<Object>>,
     ) -> Option<Response> {
         match outcome {
-            Outcome::Object(object, status) if object.head().matches(&asked.headers) => {
+            Outcome::Object(object, status) if self.suits(asked, &object) => {
                 self.answer_new(asked, &object, status, why, true)
             }
             Outcome::Object(..) | Outcome::Private => None,
@@ -282,6 +312,13 @@ impl Cache {
                 Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
             }
         }
+    }
+
+    /// Whether what came for another request may answer this one.
+    fn suits(&self, asked: &Asked, object: &Object) -> bool {
+        let (head, now) = (object.head(), Timestamp::now());
+        head.matches(&asked.headers)
+            && may_be_shared(&head, &asked.request(), now, &self.settings.options)
     }
 
     /// What the request that went upstream makes of the answer.
@@ -293,31 +330,35 @@ impl Cache {
         stored: Option<&Arc<Object>>,
     ) -> Option<Response> {
         match fetched {
-            Fetched::Object(object, status) => {
-                if let Some(instead) = self.instead(asked, stored, Failure::Status(status)) {
-                    self.spool.remove(&object);
-                    return Some(instead);
-                }
-                self.answer_new(asked, &object, status, why, false)
-            }
+            Fetched::Object(object, status) => self.answer_new(asked, &object, status, why, false),
             Fetched::Private(response, refusal, received) => {
-                let failure = Failure::Status(response.status());
-                if let Some(instead) = self.instead(asked, stored, failure) {
-                    return Some(instead);
-                }
-                let mut status = CacheStatus::forwarded(self.name.as_str(), why);
-                status.forward_status = Some(response.status());
-                status.detail = Some(refusal.to_owned());
-                self.metrics.request("pass");
-                Some(passed_on(self, *response, received, &status))
+                Some(self.passed(*response, refusal, received, why))
             }
-            Fetched::Gone => None,
+            Fetched::Worse(response, received) => {
+                let instead = self.instead(asked, stored, Failure::Status(response.status()));
+                Some(instead.unwrap_or_else(|| self.passed(*response, "failure", received, why)))
+            }
             Fetched::Failed(reason, status) => {
                 let instead = self.instead(asked, stored, Failure::Network);
                 tracing::warn!(key = %asked.key, %reason, "an upstream failed");
                 Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
             }
         }
+    }
+
+    /// An answer for this client alone.
+    fn passed(
+        &self,
+        response: reqwest::Response,
+        detail: &str,
+        received: Timestamp,
+        why: Forward,
+    ) -> Response {
+        let mut status = CacheStatus::forwarded(self.name.as_str(), why);
+        status.forward_status = Some(response.status());
+        status.detail = Some(detail.to_owned());
+        self.metrics.request("pass");
+        passed_on(self, response, received, &status)
     }
 
     /// An answer from an object that came, or was validated, just now.
@@ -329,13 +370,13 @@ impl Cache {
         why: Forward,
         collapsed: bool,
     ) -> Option<Response> {
-        let serve = serve_validated(
-            0,
-            &object.head(),
-            &asked.request(),
-            Timestamp::now(),
-            &self.settings.options,
-        );
+        let head = object.head();
+        if !preconditions_hold(&head, &asked.headers) {
+            // The next look at the store passes it on: the origin has to say so.
+            return None;
+        }
+        let serve =
+            serve_validated(0, &head, &asked.request(), Timestamp::now(), &self.settings.options);
         let mut status = CacheStatus::forwarded(self.name.as_str(), why);
         status.collapsed = collapsed;
         status.forward_status = (!collapsed).then_some(code);

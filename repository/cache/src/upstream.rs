@@ -123,8 +123,8 @@ impl Upstream {
     }
 
     /// The upstream's URL of a path and query that came to the cache. Kept as they are spelled, but
-    /// for what no URL can have.
-    pub(crate) fn url(&self, path_and_query: &str) -> Url {
+    /// for what no URL can have; `None` where its dots lead out of the upstream's folder.
+    pub(crate) fn url(&self, path_and_query: &str) -> Option<Url> {
         let (path, query) = match path_and_query.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (path_and_query, None),
@@ -134,7 +134,8 @@ impl Upstream {
         let base = self.base.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}{rest}"));
         url.set_query(query);
-        url
+        let below = url.path().strip_prefix(&base);
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')).then_some(url)
     }
 
     /// The headers of a request as the rules about storing must see them: our own login counts as
