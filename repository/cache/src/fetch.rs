@@ -196,6 +196,8 @@ fn validated(
             freshen(stored[which], head, &ask.headers, exchange, &cache.settings.options);
         objects[which].set_head(stored);
         if !keep {
+            // It answers this request, and nobody after.
+            objects[which].hold();
             cache.spool.remove(&objects[which]);
         }
         if answer.is_none() || which == asked {

@@ -120,6 +120,9 @@ fn spawn(folder: &Path, site: &str) -> Child {
 }
 
 fn certificate(folder: &Path) {
+    if folder.join("server.key").exists() {
+        return;
+    }
     let arguments = ["--server", "localhost", "--server", "127.0.0.1", "--out", "server"];
     run(program("stratus-generate-cert").current_dir(folder).args(arguments)).good();
 }

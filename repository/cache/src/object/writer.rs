@@ -14,7 +14,7 @@ use stratus_cache_policy::spans::Spans;
 /// Bytes that are read at once when a digest is made from the file.
 const READ_BYTES: usize = 1 << 20;
 /// Bytes that one line of the journal is about, where no piece says otherwise.
-const RECORD_BYTES: u64 = 1 << 20;
+const RECORD_BYTES: u64 = 256 << 10;
 
 /// The digest of the first bytes, as far as they came in order.
 #[derive(Clone, Default)]
@@ -67,7 +67,8 @@ impl Writer {
     pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<bool, WriteFault> {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
         // Where the length was known, room was made before the first byte came.
-        if self.object.total().is_none() && self.object.is_over_budget() {
+        let bytes = batch.iter().map(|part| part.len() as u64).sum();
+        if self.object.total().is_none() && !self.object.has_room_for(bytes) {
             return Err(WriteFault::NoRoom);
         }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
@@ -92,10 +93,10 @@ impl Writer {
         if fresh {
             self.sum_record(batch, bytes.end - bytes.start);
         } else {
-            self.finish();
+            self.note_up_to(bytes.start);
             // What was there already is in the journal; the rest is read again for its checksum.
             self.object.note_unnoted(&bytes);
-            self.noted = self.at;
+            self.noted = bytes.end;
         }
         if self.at - self.noted >= RECORD_BYTES || over {
             self.finish();
@@ -114,12 +115,18 @@ impl Writer {
 
     /// Puts what came since the last line into the journal.
     pub(crate) fn finish(&mut self) {
-        let crc = std::mem::take(&mut self.crc).finalize();
-        let end = if self.object.promise.pieces.is_some() { self.noted } else { self.at };
-        if self.noted < end {
-            self.object.note_bytes(Record { bytes: self.noted..end, crc });
+        // Half of a piece is nothing to note.
+        if self.object.promise.pieces.is_none() {
+            self.note_up_to(self.at);
         }
-        self.noted = end;
+    }
+
+    fn note_up_to(&mut self, end: u64) {
+        if self.noted < end {
+            let crc = std::mem::take(&mut self.crc).finalize();
+            self.object.note_bytes(Record { bytes: self.noted..end, crc });
+            self.noted = end;
+        }
     }
 
     /// Only whole pieces may be read, after they were compared.
@@ -161,7 +168,6 @@ impl Writer {
             self.at = piece.start;
             return Err(WriteFault::WrongPiece(piece));
         }
-        self.noted = piece.end;
         let (over, fresh) = self.object.arrived(&self.run, &piece);
         if fresh {
             self.object.note_bytes(Record { bytes: piece, crc });

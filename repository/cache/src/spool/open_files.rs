@@ -29,9 +29,9 @@ impl Shared {
         Self { budget, ..Self::default() }
     }
 
-    /// Whether the objects take as much as they may.
-    pub(crate) fn is_over_budget(&self) -> bool {
-        self.occupied() >= self.budget
+    /// Whether the objects may take so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.occupied().saturating_add(bytes) <= self.budget
     }
 
     /// Bytes of all objects.
