@@ -203,6 +203,7 @@ async fn prefetch(
         method: Method::GET,
         headers: HeaderMap::new(),
         version: Version::HTTP_11,
+        interim: None,
         key: key.clone(),
         upstream,
         url,

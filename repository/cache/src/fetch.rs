@@ -18,6 +18,7 @@ use stratus_cache_policy::{
     Conditions, Exchange, Failure, Request, Response, Storing, Updated, freshen, identified_by_304,
     on_error, partial, store, to_upstream,
 };
+use stratus_serve::Interim;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -29,6 +30,8 @@ pub(crate) struct Ask {
     /// The client's, as they came.
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
+    /// The client that hears of interim responses.
+    pub(crate) interim: Option<Interim>,
     /// The stored response to validate, or without conditions one to fall back on.
     pub(crate) candidate: Option<(Arc<Object>, Conditions)>,
 }
@@ -113,7 +116,8 @@ async fn once(cache: &Cache, ask: &Ask) -> Option<Fetched> {
         }
     }
     let requested_at = Timestamp::now();
-    let send = ask.upstream.send(Method::GET, &ask.url, headers, None);
+    let client = ask.interim.as_ref();
+    let send = ask.upstream.send_for(client, Method::GET, &ask.url, headers, None);
     let (sent, told) = match ask.validated() {
         Some(_) => (send.await, None),
         None => tokio::join!(send, promise::ask(&ask.upstream, &ask.url, &plain)),

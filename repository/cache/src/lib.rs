@@ -16,6 +16,7 @@
 
 mod answer;
 mod body;
+mod client;
 pub mod control;
 mod fetch;
 mod fill;

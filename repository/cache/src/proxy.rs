@@ -25,6 +25,7 @@ use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
     may_be_shared, on_error, preconditions_hold, serve_validated,
 };
+use stratus_serve::Interim;
 use url::Url;
 
 /// How often a request looks at the store again before it goes its own way.
@@ -56,6 +57,7 @@ pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
+    pub(crate) interim: Option<Interim>,
     pub(crate) key: String,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) url: Url,
@@ -78,6 +80,7 @@ impl Asked {
             url: self.url.clone(),
             headers: self.headers.clone(),
             version: self.version,
+            interim: self.interim.clone(),
             candidate,
         }
     }
@@ -152,6 +155,7 @@ impl Cache {
             method: parts.method,
             headers: parts.headers,
             version: parts.version,
+            interim: parts.extensions.get().cloned(),
             key: url.to_string(),
             upstream,
             url,

@@ -136,19 +136,45 @@ impl Case<'_> {
         let mut socket = TcpStream::connect(self.cache.address()).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         socket.write_all(bytes).unwrap();
+        read(method, &mut BufReader::new(socket), || {})
+    }
+
+    /// GET that lets the final answer go when an interim one is there.
+    #[track_caller]
+    pub(crate) fn get_released_by_interim(&self) -> Got {
+        let mut socket = TcpStream::connect(self.cache.address()).unwrap();
+        write!(socket, "GET {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", self.path)
+            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        read("GET", &mut BufReader::new(socket), || self.release())
+    }
+
+    /// The same request so many times, all at once on one connection.
+    #[track_caller]
+    pub(crate) fn pipelined(&self, request: &str, times: usize) -> Vec<Got> {
+        let mut socket = TcpStream::connect(self.cache.address()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.write_all(request.repeat(times).as_bytes()).unwrap();
         let mut from = BufReader::new(socket);
-        let mut interim = Vec::new();
-        loop {
-            let (start, fields) = message::head(&mut from).unwrap().expect("an answer");
-            let status: u16 = start.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
-            if (100..200).contains(&status) {
-                interim.push((status, fields));
-                continue;
-            }
-            let bodiless = method == "HEAD" || matches!(status, 204 | 304);
-            let body = if bodiless { Ok(vec![]) } else { message::body(&mut from, &fields, true) };
-            return Got { status, fields, body: body.expect("all of the body"), interim };
+        (0..times).map(|_| read("GET", &mut from, || {})).collect()
+    }
+}
+
+/// Reads one answer, and the interim ones before it.
+#[track_caller]
+fn read(method: &str, from: &mut BufReader<TcpStream>, on_interim: impl Fn()) -> Got {
+    let mut interim = Vec::new();
+    loop {
+        let (start, fields) = message::head(from).unwrap().expect("an answer");
+        let status: u16 = start.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
+        if (100..200).contains(&status) {
+            interim.push((status, fields));
+            on_interim();
+            continue;
         }
+        let bodiless = method == "HEAD" || matches!(status, 204 | 304);
+        let body = if bodiless { Ok(vec![]) } else { message::body(from, &fields, true) };
+        return Got { status, fields, body: body.expect("all of the body"), interim };
     }
 }
 
@@ -158,7 +184,6 @@ pub(crate) struct Got {
     pub(crate) status: u16,
     pub(crate) fields: Fields,
     pub(crate) body: Vec<u8>,
-    #[expect(dead_code, reason = "shown when a row does not hold")]
     pub(crate) interim: Vec<(u16, Fields)>,
 }
 
