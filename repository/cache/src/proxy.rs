@@ -193,25 +193,34 @@ impl Cache {
                 }
             };
             let stored = candidate.as_ref().map(|(object, _)| Arc::clone(object));
-            let last = round + 1 == ROUNDS;
-            let lead = if alone || last {
-                None
-            } else {
-                match self.joins.join(&asked.key) {
-                    Join::Lead(lead) => Some(lead),
-                    Join::Follow(follow) => {
-                        let outcome = follow.outcome().await;
-                        // What must be validated at each use is validated for this one, too.
-                        alone = matches!(&outcome, Outcome::Object(object, _)
-                            if object.head().matches(&asked.headers));
-                        match self.follow(asked, outcome, why, stored.as_ref()) {
-                            Some(response) => return response,
-                            None => continue,
-                        }
+            if alone || round + 1 == ROUNDS {
+                let fetched = fetch(self, asked.ask(candidate), None).await;
+                if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
+                    return response;
+                }
+                continue;
+            }
+            let lead = match self.joins.join(&asked.key) {
+                Join::Lead(lead) => lead,
+                Join::Follow(follow) => {
+                    let outcome = follow.outcome().await;
+                    // What must be validated at each use is validated for this one, too.
+                    alone = matches!(&outcome, Outcome::Object(object, _)
+                        if object.head().matches(&asked.headers));
+                    match self.follow(asked, outcome, why, stored.as_ref()) {
+                        Some(response) => return response,
+                        None => continue,
                     }
                 }
             };
-            let fetched = fetch(self, asked.ask(candidate), lead).await;
+            // Somebody may have brought it between the look and the join.
+            let (why, candidate) = match self.look(asked) {
+                Next::Answer(response) => return response,
+                Next::Ask(why, candidate) => (why, candidate),
+                Next::Pass(_) => continue,
+            };
+            let stored = candidate.as_ref().map(|(object, _)| Arc::clone(object));
+            let fetched = fetch(self, asked.ask(candidate), Some(lead)).await;
             if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                 return response;
             }
