@@ -334,7 +334,11 @@ impl Cache {
         stored: Option<&Arc<Object>>,
     ) -> Option<Response> {
         match fetched {
-            Fetched::Object(object, status) => self.answer_new(asked, &object, status, why, false),
+            Fetched::Object(object, status, own) => {
+                let mut response = self.answer_new(asked, &object, status, why, false)?;
+                response.headers_mut().extend(own);
+                Some(response)
+            }
             Fetched::Private(response, refusal, received) => {
                 Some(self.passed(*response, refusal, received, why))
             }
