@@ -1,12 +1,26 @@
 //! RFC 9110 sections 7.6, 9.3, 10.1.1 and RFC 8586: a proxy among others.
 
 use crate::origin::reply;
-use crate::row::{Row, try_rows};
+use crate::row::{Row, try_rows, try_rows_with};
 
 #[test]
 fn forwarding() {
     try_rows(ROWS);
 }
+
+#[test]
+fn forwarding_to_a_folder() {
+    try_rows_with("", "/public", IN_A_FOLDER);
+}
+
+const IN_A_FOLDER: &[Row] =
+    &[("RFC 3986 5.2.4: dots do not lead out of the folder that is set up", |case| {
+        for dots in ["/../private", "/row/../../private", "/%2e%2e/private", "/../publicity"] {
+            case.ask_for("GET", dots, &[], b"").is(404).says("detail=no-upstream");
+        }
+        case.origin(200, &[]);
+        case.get(&[]).answer(1);
+    })];
 
 const ROWS: &[Row] = &[
     ("RFC 9110 7.6.1: fields of the connection do not go on", |case| {
@@ -105,7 +119,7 @@ const ROWS: &[Row] = &[
         let asked = case.last_asked();
         assert_eq!((asked.field("content-length"), asked.field("expect")), (None, None));
     }),
-    ("RFC 3986 5.2.4: dots in a path do not lead past what is set up", |case| {
+    ("RFC 3986 6.2.2.3: a path with dots is the path without them", |case| {
         case.origin(200, &["cache-control: max-age=60"]);
         let target = format!("/x/..{}", case.path());
         case.ask_for("GET", &target, &[], b"").answer(1);

@@ -13,16 +13,16 @@ pub(crate) type Row = (&'static str, fn(&Case<'_>));
 
 /// Tries rows against one cache; tells all that do not hold.
 pub(crate) fn try_rows(rows: &[Row]) {
-    try_rows_with("", rows);
+    try_rows_with("", "", rows);
 }
 
-/// The same with lines in the cache's settings.
-pub(crate) fn try_rows_with(settings: &str, rows: &[Row]) {
+/// The same with lines in the cache's settings, and in front of a folder of the origin.
+pub(crate) fn try_rows_with(settings: &str, folder: &'static str, rows: &[Row]) {
     let origin = Origin::start();
-    let cache = Cache::start(origin.url(), settings);
+    let cache = Cache::start(&format!("{}{folder}", origin.url()), settings);
     let mut broken = Vec::new();
     for (at, (sentence, body)) in rows.iter().enumerate() {
-        let case = Case { origin: &origin, cache: &cache, path: format!("/row/{at}") };
+        let case = Case { origin: &origin, cache: &cache, folder, path: format!("/row/{at}") };
         if catch_unwind(AssertUnwindSafe(|| body(&case))).is_err() {
             eprintln!("does not hold: {sentence}\n");
             broken.push(*sentence);
@@ -42,6 +42,7 @@ pub(crate) fn try_rows_with(settings: &str, rows: &[Row]) {
 pub(crate) struct Case<'a> {
     origin: &'a Origin,
     cache: &'a Cache,
+    folder: &'static str,
     path: String,
 }
 
@@ -53,7 +54,7 @@ impl Case<'_> {
 
     /// The next answer of the origin, made by hand.
     pub(crate) fn replies(&self, reply: Reply) {
-        self.origin.script(&self.path, reply);
+        self.origin.script(&self.there(), reply);
     }
 
     /// Another path.
@@ -69,9 +70,14 @@ impl Case<'_> {
         self.origin.url()
     }
 
+    /// The path at the origin.
+    fn there(&self) -> String {
+        format!("{}{}", self.folder, self.path)
+    }
+
     /// What the origin was asked for this path.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.origin.asked(&self.path)
+        self.origin.asked(&self.there())
     }
 
     /// The last that it was asked.
@@ -81,15 +87,15 @@ impl Case<'_> {
     }
 
     pub(crate) fn wait_asked(&self, times: usize) -> Vec<Asked> {
-        self.origin.wait_asked(&self.path, times)
+        self.origin.wait_asked(&self.there(), times)
     }
 
     pub(crate) fn away(&self, away: bool) {
-        self.origin.away(&self.path, away);
+        self.origin.away(&self.there(), away);
     }
 
     pub(crate) fn release(&self) {
-        self.origin.release(&self.path);
+        self.origin.release(&self.there());
     }
 
     /// GET with these fields.
