@@ -74,7 +74,7 @@ pub enum UpstreamSetupError {
         /// The upstream.
         url: Url,
         /// Why.
-        source: rustls::Error,
+        source: Box<rustls::Error>,
     },
     /// The file with the password cannot be used.
     #[error("cannot use the password in `{path}`: {reason}")]
@@ -94,6 +94,7 @@ impl Upstream {
     ) -> Result<Self, UpstreamSetupError> {
         let authorities = settings.ca.as_deref().map(authorities).transpose()?;
         let client = Client::new(authorities, settings.connect_time, settings.stall_time)
+            .map_err(Box::new)
             .map_err(|source| UpstreamSetupError::Client { url: settings.url.clone(), source })?;
         Ok(Self {
             prefix: settings.prefix.clone(),

@@ -193,7 +193,6 @@ pub(crate) struct Got {
     pub(crate) interim: Vec<(u16, Fields)>,
 }
 
-#[expect(clippy::return_self_not_must_use, reason = "called for their assertions")]
 impl Got {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
