@@ -14,11 +14,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use jiff::Timestamp;
 use std::sync::Arc;
 use stratus_cache_policy::decide::without_conditions;
+use stratus_cache_policy::policy::for_one_client;
 use stratus_cache_policy::{
     Conditions, Exchange, Failure, Request, Response, Storing, Updated, freshen, identified_by_304,
     on_error, partial, store, to_upstream,
 };
 use stratus_repository_api::range::{self, RangeSet};
+use stratus_serve::Interim;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -30,6 +32,8 @@ pub(crate) struct Ask {
     /// The client's, as they came.
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
+    /// The client that hears of interim responses.
+    pub(crate) interim: Option<Interim>,
     /// The stored response to validate, or without conditions one to fall back on.
     pub(crate) candidate: Option<(Arc<Object>, Conditions)>,
 }
@@ -51,8 +55,9 @@ impl Ask {
 
 /// What came of it, for the one who asked.
 pub(crate) enum Fetched {
-    /// There is an object now, or it was found to be valid; the upstream answered this.
-    Object(Arc<Object>, StatusCode),
+    /// There is an object now, or it was found to be valid; the upstream answered this, with these
+    /// fields for the one who asked alone.
+    Object(Arc<Object>, StatusCode, HeaderMap),
     /// The answer is for this request alone; why it is not stored.
     Private(Box<reqwest::Response>, &'static str, Timestamp),
     /// The upstream fails, and what is stored is the better answer.
@@ -69,7 +74,7 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
         let fetched = run(&own, ask).await;
         if let Some(lead) = lead {
             lead.tell(match &fetched {
-                Fetched::Object(object, status) => Outcome::Object(Arc::clone(object), *status),
+                Fetched::Object(object, status, _) => Outcome::Object(Arc::clone(object), *status),
                 Fetched::Private(..) => Outcome::Private,
                 Fetched::Worse(response, _) => {
                     let status = response.status();
@@ -114,7 +119,8 @@ async fn once(cache: &Cache, ask: &Ask) -> Option<Fetched> {
         }
     }
     let requested_at = Timestamp::now();
-    let send = ask.upstream.send(Method::GET, &ask.url, headers, None);
+    let client = ask.interim.as_ref();
+    let send = ask.upstream.send_for(client, Method::GET, &ask.url, headers, None);
     let (sent, told) = match ask.validated() {
         Some(_) => (send.await, None),
         None => tokio::join!(send, promise::ask(&ask.upstream, &ask.url, &plain)),
@@ -127,7 +133,8 @@ async fn once(cache: &Cache, ask: &Ask) -> Option<Fetched> {
     if response.status() == StatusCode::NOT_MODIFIED {
         let (object, _) = ask.validated()?;
         let object = validated(cache, ask, object, response.headers(), exchange)?;
-        return Some(Fetched::Object(object, StatusCode::NOT_MODIFIED));
+        let own = for_one_client(response.headers(), &cache.settings.options);
+        return Some(Fetched::Object(object, StatusCode::NOT_MODIFIED, own));
     }
     if ask.may_stand_in(cache, response.status()) {
         return Some(Fetched::Worse(Box::new(response), exchange.received_at));
@@ -245,6 +252,7 @@ fn take(
     } else {
         (0, length(&response, status))
     };
+    let own = for_one_client(response.headers(), &cache.settings.options);
     let end = partial_end(&response, status);
     let promise = promise::of(told, status, response.headers(), total);
     let object = match cache.spool.create(&ask.key, stored, total, promise) {
@@ -261,7 +269,7 @@ fn take(
         let run = object.first_run(at, end);
         fill::start(Arc::clone(&object), run, Arc::new(source), Some(Incoming { at, response }));
     }
-    Fetched::Object(object, status)
+    Fetched::Object(object, status, own)
 }
 
 /// The body's length, where it is known before it comes.

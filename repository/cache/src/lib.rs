@@ -18,6 +18,7 @@
 mod answer;
 mod around;
 mod body;
+mod client;
 pub mod control;
 mod fetch;
 mod fill;

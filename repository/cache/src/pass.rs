@@ -28,7 +28,10 @@ pub(crate) async fn pass(cache: &Cache, asked: &Asked, body: Body, why: Forward)
     }
     let body = has_body.then(|| reqwest::Body::wrap_stream(body.into_data_stream()));
     let requested_at = Timestamp::now();
-    let sent = asked.upstream.send(asked.method.clone(), &asked.url, headers, body).await;
+    let sent = asked
+        .upstream
+        .send_for(asked.interim.as_ref(), asked.method.clone(), &asked.url, headers, body)
+        .await;
     let response = match sent {
         Ok(response) => response,
         Err(error) => return failed(cache, &error),

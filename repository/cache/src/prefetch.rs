@@ -35,6 +35,7 @@ pub(crate) async fn bring(cache: &Cache, path: &str) -> Result<Arc<Object>, Stri
         method: Method::GET,
         headers: HeaderMap::new(),
         version: Version::HTTP_11,
+        interim: None,
         key: key.clone(),
         upstream,
         url,

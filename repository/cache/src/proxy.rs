@@ -25,6 +25,7 @@ use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
     may_be_shared, on_error, preconditions_hold, serve_validated,
 };
+use stratus_serve::Interim;
 use url::Url;
 
 /// How often a request looks at the store again before it goes its own way.
@@ -56,6 +57,7 @@ pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
+    pub(crate) interim: Option<Interim>,
     pub(crate) key: String,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) url: Url,
@@ -78,6 +80,7 @@ impl Asked {
             url: self.url.clone(),
             headers: self.headers.clone(),
             version: self.version,
+            interim: self.interim.clone(),
             candidate,
         }
     }
@@ -152,6 +155,7 @@ impl Cache {
             method: parts.method,
             headers: parts.headers,
             version: parts.version,
+            interim: parts.extensions.get().cloned(),
             key: url.to_string(),
             upstream,
             url,
@@ -191,25 +195,34 @@ impl Cache {
             // Half of something is no answer when the upstream fails.
             let stored = candidate.as_ref().filter(|_| why != Forward::Partial);
             let stored = stored.map(|(object, _)| Arc::clone(object));
-            let last = round + 1 == ROUNDS;
-            let lead = if alone || last {
-                None
-            } else {
-                match self.joins.join(&asked.key) {
-                    Join::Lead(lead) => Some(lead),
-                    Join::Follow(follow) => {
-                        let outcome = follow.outcome().await;
-                        // What must be validated at each use is validated for this one, too.
-                        alone = matches!(&outcome, Outcome::Object(object, _)
-                            if object.head().matches(&asked.headers));
-                        match self.follow(asked, outcome, why, stored.as_ref()) {
-                            Some(response) => return response,
-                            None => continue,
-                        }
+            if alone || round + 1 == ROUNDS {
+                let fetched = fetch(self, asked.ask(candidate), None).await;
+                if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
+                    return response;
+                }
+                continue;
+            }
+            let lead = match self.joins.join(&asked.key) {
+                Join::Lead(lead) => lead,
+                Join::Follow(follow) => {
+                    let outcome = follow.outcome().await;
+                    // What must be validated at each use is validated for this one, too.
+                    alone = matches!(&outcome, Outcome::Object(object, _)
+                        if object.head().matches(&asked.headers));
+                    match self.follow(asked, outcome, why, stored.as_ref()) {
+                        Some(response) => return response,
+                        None => continue,
                     }
                 }
             };
-            let fetched = fetch(self, asked.ask(candidate), lead).await;
+            // Somebody may have brought it between the look and the join.
+            let (why, candidate) = match self.look(asked) {
+                Next::Answer(response) => return response,
+                Next::Ask(why, candidate) => (why, candidate),
+                Next::Pass(_) => continue,
+            };
+            let stored = candidate.as_ref().map(|(object, _)| Arc::clone(object));
+            let fetched = fetch(self, asked.ask(candidate), Some(lead)).await;
             if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                 return response;
             }
@@ -330,7 +343,11 @@ impl Cache {
         stored: Option<&Arc<Object>>,
     ) -> Option<Response> {
         match fetched {
-            Fetched::Object(object, status) => self.answer_new(asked, &object, status, why, false),
+            Fetched::Object(object, status, own) => {
+                let mut response = self.answer_new(asked, &object, status, why, false)?;
+                response.headers_mut().extend(own);
+                Some(response)
+            }
             Fetched::Private(response, refusal, received) => {
                 Some(self.passed(*response, refusal, received, why))
             }

@@ -10,7 +10,7 @@ fn failing() {
 
 #[test]
 fn failing_without_a_site_wide_stale_if_error() {
-    try_rows_with("stale_if_error = \"0s\"", BY_THE_RESPONSE);
+    try_rows_with("stale_if_error = \"0s\"", "", BY_THE_RESPONSE);
 }
 
 fn stale(case: &Case<'_>, fields: &[&str]) {

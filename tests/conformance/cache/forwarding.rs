@@ -1,11 +1,26 @@
 //! RFC 9110 sections 7.6, 9.3, 10.1.1 and RFC 8586: a proxy among others.
 
-use crate::row::{Row, try_rows};
+use crate::origin::reply;
+use crate::row::{Row, try_rows, try_rows_with};
 
 #[test]
 fn forwarding() {
     try_rows(ROWS);
 }
+
+#[test]
+fn forwarding_to_a_folder() {
+    try_rows_with("", "/public", IN_A_FOLDER);
+}
+
+const IN_A_FOLDER: &[Row] =
+    &[("RFC 3986 5.2.4: dots do not lead out of the folder that is set up", |case| {
+        for dots in ["/../private", "/row/../../private", "/%2e%2e/private", "/../publicity"] {
+            case.ask_for("GET", dots, &[], b"").is(404).says("detail=no-upstream");
+        }
+        case.origin(200, &[]);
+        case.get(&[]).answer(1);
+    })];
 
 const ROWS: &[Row] = &[
     ("RFC 9110 7.6.1: fields of the connection do not go on", |case| {
@@ -57,7 +72,7 @@ const ROWS: &[Row] = &[
         assert!(case.origin_url().ends_with(&host), "{host}");
     }),
     ("RFC 9110 6.6.1: what is passed on without Date gets one", |case| {
-        case.replies(crate::origin::reply(200, &["cache-control: no-store"]).undated());
+        case.replies(reply(200, &["cache-control: no-store"]).undated());
         assert!(case.get(&[]).field("date").is_some());
     }),
     ("RFC 9110 5.1: fields that nobody knows pass both ways", |case| {
@@ -104,10 +119,43 @@ const ROWS: &[Row] = &[
         let asked = case.last_asked();
         assert_eq!((asked.field("content-length"), asked.field("expect")), (None, None));
     }),
-    ("RFC 3986 5.2.4: dots in a path do not lead past what is set up", |case| {
+    ("RFC 3986 6.2.2.3: a path with dots is the path without them", |case| {
         case.origin(200, &["cache-control: max-age=60"]);
         let target = format!("/x/..{}", case.path());
         case.ask_for("GET", &target, &[], b"").answer(1);
         case.get(&[]).answer(1).hit();
+    }),
+    ("RFC 9110 15.2: interim responses go on to the client, before the final one", |case| {
+        let hints = ["link: </a>; rel=preload", "x-hint: 1", "connection: x-hop", "x-hop: 1"];
+        let answer = reply(200, &["cache-control: max-age=60"]).after(102, &[]).after(103, &hints);
+        case.replies(answer);
+        let got = case.get(&[]).answer(1).lacks("x-hint");
+        let [(102, _), (103, hints)] = got.interim.as_slice() else { panic!("{got:?}") };
+        assert_eq!(hints.get("link").unwrap(), "</a>; rel=preload");
+        assert_eq!((hints.get("x-hint").as_deref(), hints.get("x-hop")), (Some("1"), None));
+        assert!(case.get(&[]).answer(1).hit().interim.is_empty());
+    }),
+    ("RFC 9110 15.2: an interim response comes while the final one is not there", |case| {
+        case.replies(reply(200, &["cache-control: no-store"]).after(103, &["x: 1"]).late());
+        case.get_released_by_interim().answer(1);
+    }),
+    (
+        "RFC 9110 15.2: interim responses on a connection with several requests stay in order",
+        |case| {
+            for _ in 0..20 {
+                case.replies(reply(200, &["cache-control: no-store"]).after(103, &["x: 1"]));
+            }
+            let request = format!("GET {} HTTP/1.1\r\nhost: a\r\n\r\n", case.path());
+            for (at, got) in case.pipelined(&request, 20).into_iter().enumerate() {
+                assert_eq!(got.interim.len(), 1);
+                got.answer(at + 1);
+            }
+        },
+    ),
+    ("RFC 9110 15.2: an HTTP/1.0 client gets no interim response", |case| {
+        case.replies(reply(200, &["cache-control: no-store"]).after(103, &["x: 1"]));
+        let request = format!("GET {} HTTP/1.0\r\n\r\n", case.path());
+        let got = case.raw("GET", request.as_bytes()).answer(1);
+        assert!(got.interim.is_empty());
     }),
 ];

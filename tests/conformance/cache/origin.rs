@@ -20,6 +20,7 @@ pub(crate) struct Reply {
     body: Option<Vec<u8>>,
     dated: bool,
     held: bool,
+    late: bool,
 }
 
 /// An answer with these fields. `{60}` in a value is the date in 60 seconds, `{-60}` the one 60
@@ -32,6 +33,7 @@ pub(crate) fn reply(status: u16, fields: &[&str]) -> Reply {
         body: None,
         dated: true,
         held: false,
+        late: false,
     }
 }
 
@@ -45,6 +47,12 @@ impl Reply {
     /// Goes out only when the row releases it.
     pub(crate) fn held(mut self) -> Self {
         self.held = true;
+        self
+    }
+
+    /// The interim responses go out at once, the final one when the row releases it.
+    pub(crate) fn late(mut self) -> Self {
+        self.late = true;
         self
     }
 
@@ -63,9 +71,6 @@ impl Reply {
 
     fn write(self, number: usize, asked: &Asked, to: &mut TcpStream) -> std::io::Result<()> {
         let mut text = String::new();
-        for (status, fields) in &self.interim {
-            text += &format!("HTTP/1.1 {status} Interim\r\n{}\r\n", lines(fields));
-        }
         let has = |name: &str| self.fields.iter().any(|field| message::is_named(field, name));
         let body = self.body.clone().unwrap_or_else(|| format!("answer {number}").into_bytes());
         text += &format!("HTTP/1.1 {} Scripted\r\n{}", self.status, lines(&self.fields));
@@ -195,6 +200,12 @@ impl State {
             let (number, reply) = self.next(&path, &asked);
             let Some(reply) = reply else { return Ok(()) };
             if reply.held {
+                self.hold(&path);
+            }
+            for (status, fields) in &reply.interim {
+                write!(to, "HTTP/1.1 {status} Interim\r\n{}\r\n", lines(fields))?;
+            }
+            if reply.late {
                 self.hold(&path);
             }
             reply.write(number, &asked, &mut to)?;

@@ -13,16 +13,16 @@ pub(crate) type Row = (&'static str, fn(&Case<'_>));
 
 /// Tries rows against one cache; tells all that do not hold.
 pub(crate) fn try_rows(rows: &[Row]) {
-    try_rows_with("", rows);
+    try_rows_with("", "", rows);
 }
 
-/// The same with lines in the cache's settings.
-pub(crate) fn try_rows_with(settings: &str, rows: &[Row]) {
+/// The same with lines in the cache's settings, and in front of a folder of the origin.
+pub(crate) fn try_rows_with(settings: &str, folder: &'static str, rows: &[Row]) {
     let origin = Origin::start();
-    let cache = Cache::start(origin.url(), settings);
+    let cache = Cache::start(&format!("{}{folder}", origin.url()), settings);
     let mut broken = Vec::new();
     for (at, (sentence, body)) in rows.iter().enumerate() {
-        let case = Case { origin: &origin, cache: &cache, path: format!("/row/{at}") };
+        let case = Case { origin: &origin, cache: &cache, folder, path: format!("/row/{at}") };
         if catch_unwind(AssertUnwindSafe(|| body(&case))).is_err() {
             eprintln!("does not hold: {sentence}\n");
             broken.push(*sentence);
@@ -42,6 +42,7 @@ pub(crate) fn try_rows_with(settings: &str, rows: &[Row]) {
 pub(crate) struct Case<'a> {
     origin: &'a Origin,
     cache: &'a Cache,
+    folder: &'static str,
     path: String,
 }
 
@@ -53,7 +54,7 @@ impl Case<'_> {
 
     /// The next answer of the origin, made by hand.
     pub(crate) fn replies(&self, reply: Reply) {
-        self.origin.script(&self.path, reply);
+        self.origin.script(&self.there(), reply);
     }
 
     /// Another path.
@@ -69,9 +70,14 @@ impl Case<'_> {
         self.origin.url()
     }
 
+    /// The path at the origin.
+    fn there(&self) -> String {
+        format!("{}{}", self.folder, self.path)
+    }
+
     /// What the origin was asked for this path.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.origin.asked(&self.path)
+        self.origin.asked(&self.there())
     }
 
     /// The last that it was asked.
@@ -81,15 +87,15 @@ impl Case<'_> {
     }
 
     pub(crate) fn wait_asked(&self, times: usize) -> Vec<Asked> {
-        self.origin.wait_asked(&self.path, times)
+        self.origin.wait_asked(&self.there(), times)
     }
 
     pub(crate) fn away(&self, away: bool) {
-        self.origin.away(&self.path, away);
+        self.origin.away(&self.there(), away);
     }
 
     pub(crate) fn release(&self) {
-        self.origin.release(&self.path);
+        self.origin.release(&self.there());
     }
 
     /// GET with these fields.
@@ -136,19 +142,45 @@ impl Case<'_> {
         let mut socket = TcpStream::connect(self.cache.address()).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         socket.write_all(bytes).unwrap();
+        read(method, &mut BufReader::new(socket), || {})
+    }
+
+    /// GET that lets the final answer go when an interim one is there.
+    #[track_caller]
+    pub(crate) fn get_released_by_interim(&self) -> Got {
+        let mut socket = TcpStream::connect(self.cache.address()).unwrap();
+        write!(socket, "GET {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", self.path)
+            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        read("GET", &mut BufReader::new(socket), || self.release())
+    }
+
+    /// The same request so many times, all at once on one connection.
+    #[track_caller]
+    pub(crate) fn pipelined(&self, request: &str, times: usize) -> Vec<Got> {
+        let mut socket = TcpStream::connect(self.cache.address()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.write_all(request.repeat(times).as_bytes()).unwrap();
         let mut from = BufReader::new(socket);
-        let mut interim = Vec::new();
-        loop {
-            let (start, fields) = message::head(&mut from).unwrap().expect("an answer");
-            let status: u16 = start.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
-            if (100..200).contains(&status) {
-                interim.push((status, fields));
-                continue;
-            }
-            let bodiless = method == "HEAD" || matches!(status, 204 | 304);
-            let body = if bodiless { Ok(vec![]) } else { message::body(&mut from, &fields, true) };
-            return Got { status, fields, body: body.expect("all of the body"), interim };
+        (0..times).map(|_| read("GET", &mut from, || {})).collect()
+    }
+}
+
+/// Reads one answer, and the interim ones before it.
+#[track_caller]
+fn read(method: &str, from: &mut BufReader<TcpStream>, on_interim: impl Fn()) -> Got {
+    let mut interim = Vec::new();
+    loop {
+        let (start, fields) = message::head(from).unwrap().expect("an answer");
+        let status: u16 = start.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
+        if (100..200).contains(&status) {
+            interim.push((status, fields));
+            on_interim();
+            continue;
         }
+        let bodiless = method == "HEAD" || matches!(status, 204 | 304);
+        let body = if bodiless { Ok(vec![]) } else { message::body(from, &fields, true) };
+        return Got { status, fields, body: body.expect("all of the body"), interim };
     }
 }
 
@@ -158,11 +190,9 @@ pub(crate) struct Got {
     pub(crate) status: u16,
     pub(crate) fields: Fields,
     pub(crate) body: Vec<u8>,
-    #[expect(dead_code, reason = "shown when a row does not hold")]
     pub(crate) interim: Vec<(u16, Fields)>,
 }
 
-#[expect(clippy::return_self_not_must_use, reason = "called for their assertions")]
 impl Got {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
