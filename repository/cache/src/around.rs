@@ -7,7 +7,6 @@
 use crate::fill;
 use crate::object::{Broken, HELD_BACK, Object};
 use crate::source::{Incoming, Source, SourceFault};
-use crate::upstream::pieces;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
@@ -101,7 +100,7 @@ async fn pass(
     tell: &mpsc::Sender<Result<Coming, Broken>>,
 ) -> Passed {
     let mut skip = sieve.next.saturating_sub(incoming.at);
-    let mut stream = pieces(incoming.response);
+    let mut stream = incoming.pieces();
     while !sieve.has_all() {
         let mut piece = match stream.next().await {
             Some(Ok(piece)) => piece,

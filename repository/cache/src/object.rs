@@ -367,13 +367,16 @@ impl Object {
     /// A run for what is missing, when enough is there to want the rest.
     pub(crate) fn fill(&self) -> Option<Run> {
         let mut state = self.state();
-        if state.condemned.is_some() { None } else { state.flight.fill() }
+        if state.condemned.is_some() || state.retired { None } else { state.flight.fill() }
     }
 
-    /// The run as it is now; `None` when it is over or the object is condemned.
+    /// The run as it is now; `None` when it is over, the object is condemned, or nobody will ever
+    /// read what it brings.
     pub(crate) fn run(&self, run: &Run) -> Option<Run> {
         let state = self.state();
-        if state.condemned.is_some() { None } else { state.flight.run(run.id).cloned() }
+        let is_for_nobody = state.retired && self.readers() == 0;
+        let is_wanted = state.condemned.is_none() && !is_for_nobody;
+        state.flight.run(run.id).filter(|_| is_wanted).cloned()
     }
 
     /// The first run of a new object, whose bytes are coming already.
@@ -418,7 +421,7 @@ impl Object {
         self.unlink();
     }
 
-    /// It will never be whole: nobody new gets it, and the files go.
+    /// Nobody new gets it, and the files go.
     pub(crate) fn retire(&self) {
         self.state().retired = true;
         self.unlink();

@@ -19,6 +19,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use stratus_cache_policy::decide::without_conditions;
 use stratus_cache_policy::outgoing::Pseudonym;
+use stratus_cache_policy::request_directives::RequestDirectives;
 use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
     on_error, serve_validated, to_upstream,
@@ -205,6 +206,9 @@ impl Cache {
                 // Before the head goes out, the upstream must still have the bytes that are missing.
                 let conditions = Conditions::of(&object.head());
                 match conditions.filter(|_| !is_at_hand(object, &serve, asked)) {
+                    Some(_) if RequestDirectives::of(&asked.headers).only_if_cached => {
+                        Next::Answer(self.not_stored())
+                    }
                     Some(conditions) => {
                         Next::Ask(Forward::Partial, Some((Arc::clone(object), conditions)))
                     }
@@ -221,11 +225,13 @@ impl Cache {
             }
             Decision::Fetch(why @ (Forward::Bypass(_) | Forward::Method)) => Next::Pass(why),
             Decision::Fetch(why) => Next::Ask(why, None),
-            Decision::GatewayTimeout => {
-                let detail = "The request wants a stored answer only, and none can be used.";
-                Next::Answer(self.problem(StatusCode::GATEWAY_TIMEOUT, "only-if-cached", detail))
-            }
+            Decision::GatewayTimeout => Next::Answer(self.not_stored()),
         }
+    }
+
+    fn not_stored(&self) -> Response {
+        let detail = "The request wants a stored answer only, and none can be used.";
+        self.problem(StatusCode::GATEWAY_TIMEOUT, "only-if-cached", detail)
     }
 
     fn hit(&self, serve: &Serve) -> CacheStatus {

@@ -209,7 +209,7 @@ impl Spool {
             if old.is_pinned() {
                 object.pin(true);
             }
-            old.unlink();
+            old.retire();
         }
     }
 
@@ -223,14 +223,14 @@ impl Spool {
             }
         }
         drop(index);
-        object.unlink();
+        object.retire();
     }
 
     /// Takes everything under a key away; answers how many there were.
     pub(crate) fn purge(&self, key: &str) -> usize {
         let removed = self.write().remove(key).unwrap_or_default();
         for object in &removed {
-            object.unlink();
+            object.retire();
         }
         removed.len()
     }

@@ -65,6 +65,21 @@ fn what_does_not_fit_is_served_and_not_stored() {
 }
 
 #[test]
+fn what_has_to_go_gives_its_room_back() {
+    let setup = CacheSetup { cache: "size = \"5 MiB\"".into(), ..CacheSetup::default() };
+    let stage = Stage::with(CacheSetup { small_disk: Some("7m"), ..setup });
+    for round in 0..8 {
+        let (path, bytes) = (format!("/{round}"), noise(2 * MIB, 200 + round));
+        stage.origin.put(&path, page(&bytes));
+        stage.get(&path, &[]).is("new", 200, &bytes);
+        stage.recovers(&path, &bytes);
+    }
+    let status = stage.cache.told(&["status"]);
+    assert!(status["evicted"].as_u64().unwrap() >= 5, "{status}");
+    assert!(status["occupied"].as_u64().unwrap() <= 5 << 20, "{status}");
+}
+
+#[test]
 fn a_disk_that_becomes_full_on_the_way_is_gone_around() {
     let stage = small();
     let bytes = noise(8 * MIB, 82);
@@ -72,6 +87,9 @@ fn a_disk_that_becomes_full_on_the_way_is_gone_around() {
     first.is("first", 200, &bytes);
     second.is("second", 200, &bytes);
     part.is("part", 206, &bytes[100..6_000_001]);
+    // One that leaves there leaves nothing behind.
+    stage.readers.leave_after(&stage.url("/a"), &[], 5 * MIB);
+    stage.rests("/a");
     room_again(&stage, "/a", &bytes);
 }
 

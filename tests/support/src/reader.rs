@@ -82,7 +82,7 @@ impl Readers {
             .no_proxy()
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_secs(60));
+            .timeout(std::time::Duration::from_mins(1));
         Self { runtime, client: client.build().expect("a client") }
     }
 
