@@ -83,14 +83,22 @@ pub(super) struct State {
     /// Whether somebody is comparing them.
     checking: bool,
     prefix: writer::Prefix,
-    verified: bool,
+    verdict: Verdict,
     condemned: Option<String>,
     /// Nobody new gets it; who reads goes on.
     retired: bool,
-    /// Whether somebody is comparing the whole with its digest.
-    concluding: bool,
     given_up: GivenUp,
     waiting: Vec<Waker>,
+}
+
+/// What is known of the whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    None,
+    /// It is being compared with its digest.
+    Coming,
+    /// It has the right digest.
+    Right,
 }
 
 /// Transfers that were given up.
@@ -141,10 +149,9 @@ impl Object {
             records: parts.records,
             checking: false,
             prefix: writer::Prefix::default(),
-            verified: parts.verified,
+            verdict: if parts.verified { Verdict::Right } else { Verdict::None },
             condemned: None,
             retired: false,
-            concluding: false,
             given_up: GivenUp::default(),
             waiting: Vec::new(),
         };
@@ -207,7 +214,8 @@ impl Object {
     /// Whether all of it is there and, where a digest is known, right.
     pub(crate) fn is_whole(&self) -> bool {
         let state = self.state();
-        state.flight.is_complete() && (state.verified || self.promise.sha256.is_none())
+        state.flight.is_complete()
+            && (state.verdict == Verdict::Right || self.promise.sha256.is_none())
     }
 
     /// Whether it may still be given to new readers.
@@ -229,7 +237,8 @@ impl Object {
     /// How it is doing.
     pub(crate) fn standing(&self) -> Standing {
         let state = self.state();
-        match (state.flight.is_complete(), state.verified, state.flight.runs().is_empty()) {
+        let is_right = state.verdict == Verdict::Right;
+        match (state.flight.is_complete(), is_right, state.flight.runs().is_empty()) {
             (true, true, _) => Standing::Verified,
             (true, false, _) => Standing::Complete,
             (false, _, false) => Standing::Filling,
@@ -332,7 +341,7 @@ impl Object {
     /// of it comes, and that it is compared then.
     fn verdict(self: &Arc<Self>, state: &mut State, seen: u64) -> Result<Step, Broken> {
         if state.flight.is_complete() {
-            if !state.concluding {
+            if state.verdict != Verdict::Coming {
                 let object = Arc::clone(self);
                 tokio::task::spawn_blocking(move || object.conclude());
             }
@@ -361,7 +370,9 @@ impl Object {
 
     /// Whether the last bytes may be given out.
     fn may_end(&self, state: &State) -> bool {
-        state.verified || self.promise.sha256.is_none() || self.promise.pieces.is_some()
+        state.verdict == Verdict::Right
+            || self.promise.sha256.is_none()
+            || self.promise.pieces.is_some()
     }
 
     /// A run for what is missing, when enough is there to want the rest.

@@ -1,6 +1,6 @@
 //! Bytes that were stored before, compared with the checksums that were noted then.
 
-use super::{Object, State, wake};
+use super::{Object, State, Verdict, wake};
 use crate::spool::journal::Line;
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Object {
         state.flight.lost(bytes);
         self.shared.shrank(before - state.flight.present().bytes());
         state.records.retain(|r| r.bytes.end <= from || r.bytes.start >= to);
-        state.verified = false;
+        state.verdict = Verdict::None;
         state.prefix = super::writer::Prefix::default();
         self.note(&Line::Lost(from, to));
     }

@@ -1,6 +1,6 @@
 //! Bytes of a run on their way into the file: written, summed, compared, made visible.
 
-use super::{Object, wake};
+use super::{Object, Verdict, wake};
 use crate::spool::journal::{Line, Record};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -251,16 +251,18 @@ impl Object {
             let mut state = self.state();
             let is_told = self.promise.sha256.is_some() || self.promise.pieces.is_some();
             let is_due = is_told && state.flight.is_complete() && state.condemned.is_none();
-            if !is_due || state.verified || state.concluding {
+            if !is_due || state.verdict != Verdict::None {
                 return;
             }
-            state.concluding = true;
+            state.verdict = Verdict::Coming;
         }
         // What was stored before the start may have changed: better a part again than all of it.
         self.check_all();
         self.compare();
         let mut state = self.state();
-        state.concluding = false;
+        if state.verdict == Verdict::Coming {
+            state.verdict = Verdict::None;
+        }
         wake(&mut state);
     }
 
@@ -286,8 +288,8 @@ impl Object {
         }
         let mut state = self.state();
         // A scrub may have found something meanwhile.
-        if state.flight.is_complete() {
-            state.verified = true;
+        if state.verdict == Verdict::Coming && state.flight.is_complete() {
+            state.verdict = Verdict::Right;
             self.note(&Line::Verified);
         }
     }
