@@ -15,8 +15,8 @@ use std::sync::atomic::Ordering;
 use stratus_cache_policy::partial;
 use tokio::sync::mpsc;
 
-/// Pieces that wait for a reader.
-const AHEAD: usize = 8;
+/// What waits for a reader; of a manifest's pieces each has some MiB.
+const AHEAD: usize = 1;
 
 /// What comes.
 pub(crate) enum Coming {

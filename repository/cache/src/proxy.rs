@@ -22,7 +22,7 @@ use stratus_cache_policy::outgoing::Pseudonym;
 use stratus_cache_policy::request_directives::RequestDirectives;
 use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
-    on_error, serve_validated, to_upstream,
+    on_error, partial, serve_validated, to_upstream,
 };
 use url::Url;
 
@@ -203,16 +203,10 @@ impl Cache {
         match decision {
             Decision::Serve(serve) => {
                 let object = &objects[serve.which];
-                // Before the head goes out, the upstream must still have the bytes that are missing.
-                let conditions = Conditions::of(&object.head());
-                match conditions.filter(|_| !is_at_hand(object, &serve, asked)) {
-                    Some(_) if RequestDirectives::of(&asked.headers).only_if_cached => {
-                        Next::Answer(self.not_stored())
-                    }
-                    Some(conditions) => {
-                        Next::Ask(Forward::Partial, Some((Arc::clone(object), conditions)))
-                    }
-                    None => self.serve(asked, object, &serve, self.hit(&serve), "hit"),
+                if is_at_hand(object, &serve, asked) {
+                    self.serve(asked, object, &serve, self.hit(&serve), "hit")
+                } else {
+                    self.complete(asked, object)
                 }
             }
             Decision::ServeWhileRevalidating(serve, conditions) => {
@@ -227,6 +221,18 @@ impl Cache {
             Decision::Fetch(why) => Next::Ask(why, None),
             Decision::GatewayTimeout => Next::Answer(self.not_stored()),
         }
+    }
+
+    /// Bytes are missing. Before a head goes out, the upstream must say that it still has them;
+    /// without a strong validator what is there is of no use.
+    fn complete(&self, asked: &Asked, object: &Arc<Object>) -> Next {
+        if RequestDirectives::of(&asked.headers).only_if_cached {
+            return Next::Answer(self.not_stored());
+        }
+        let head = object.head();
+        let conditions = partial::if_range(&head).and_then(|_| Conditions::of(&head));
+        let candidate = conditions.map(|conditions| (Arc::clone(object), conditions));
+        Next::Ask(Forward::Partial, candidate)
     }
 
     fn not_stored(&self) -> Response {

@@ -67,6 +67,21 @@ fn half_of_a_file_that_changed_later_is_replaced() {
 }
 
 #[test]
+fn half_of_a_file_without_a_validator_is_fetched_anew() {
+    let bytes = noise(3 * MIB, 14);
+    let mut weak = page(&bytes).without_tag();
+    weak.tag = Some("W/\"1\"".into());
+    for page in [page(&bytes).without_tag(), weak] {
+        let mut stage = Stage::new();
+        stage.origin.put("/a", page.with(breaks_at(MIB)));
+        stage.readers.leave_after(&stage.url("/a"), &[], MIB);
+        stage.cache.kill();
+        stage.cache.restart();
+        stage.recovers("/a", &bytes);
+    }
+}
+
+#[test]
 fn another_entity_tag_on_resume_is_another_file() {
     let stage = Stage::new();
     let bytes = noise(3 * MIB, 5);
