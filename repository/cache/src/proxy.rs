@@ -231,6 +231,9 @@ impl Cache {
         }
         let head = object.head();
         let conditions = partial::if_range(&head).and_then(|_| Conditions::of(&head));
+        if conditions.is_some() {
+            self.spool.make_room_for(object);
+        }
         let candidate = conditions.map(|conditions| (Arc::clone(object), conditions));
         Next::Ask(Forward::Partial, candidate)
     }

@@ -244,6 +244,14 @@ impl Spool {
         }
     }
 
+    /// Makes room for the missing bytes of an object, which stays itself.
+    pub(crate) fn make_room_for(&self, object: &Object) {
+        let missing = object.total().map_or(0, |total| total.saturating_sub(object.bytes()));
+        object.enter();
+        self.make_room(missing);
+        object.leave();
+    }
+
     /// Makes room for so many bytes more, within the budget and above the floor of free space.
     pub(crate) fn make_room(&self, bytes: u64) -> bool {
         let budget = self.room.size;
