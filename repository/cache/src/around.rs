@@ -7,7 +7,6 @@
 use crate::fill;
 use crate::object::{Broken, HELD_BACK, Object};
 use crate::source::{Incoming, Source, SourceFault};
-use crate::upstream::pieces;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
@@ -16,8 +15,8 @@ use std::sync::atomic::Ordering;
 use stratus_cache_policy::partial;
 use tokio::sync::mpsc;
 
-/// Pieces that wait for a reader.
-const AHEAD: usize = 8;
+/// What waits for a reader; of a manifest's pieces each has some MiB.
+const AHEAD: usize = 1;
 
 /// What comes.
 pub(crate) enum Coming {
@@ -101,7 +100,7 @@ async fn pass(
     tell: &mpsc::Sender<Result<Coming, Broken>>,
 ) -> Passed {
     let mut skip = sieve.next.saturating_sub(incoming.at);
-    let mut stream = pieces(incoming.response);
+    let mut stream = incoming.pieces();
     while !sieve.has_all() {
         let mut piece = match stream.next().await {
             Some(Ok(piece)) => piece,

@@ -47,6 +47,8 @@ pub(crate) struct SpoolBody {
     readable: Option<FileBody>,
     /// The rest of the part in front, past a disk that does not take it.
     around: Option<Passing>,
+    /// Where the file could not be read.
+    doubted: Option<u64>,
     remaining: Option<u64>,
     seen: u64,
     served: Arc<AtomicU64>,
@@ -72,6 +74,7 @@ impl SpoolBody {
             at: 0,
             readable: None,
             around: None,
+            doubted: None,
             seen,
             served,
         };
@@ -152,7 +155,17 @@ impl Body for SpoolBody {
             }
             if let Some(file) = &mut this.readable {
                 if let Some(frame) = ready!(Pin::new(file).poll_frame(cx)) {
-                    let frame = frame?;
+                    let frame = match frame {
+                        Err(error) if this.doubted != Some(this.at) => {
+                            // Somebody else touched the file: what is gone is fetched again.
+                            tracing::error!(key = %this.object.key, %error, "not readable");
+                            this.doubted = Some(this.at);
+                            this.object.doubt(this.at);
+                            this.readable = None;
+                            continue;
+                        }
+                        frame => frame?,
+                    };
                     let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                     this.at += bytes;
                     this.sent(bytes);

@@ -267,7 +267,12 @@ fn take(
     let whole = object.promise.pieces.as_ref().is_none_or(|pieces| at % pieces.size == 0);
     if total != Some(0) && whole {
         let run = object.first_run(at, end);
-        fill::start(Arc::clone(&object), run, Arc::new(source), Some(Incoming { at, response }));
+        fill::start(
+            Arc::clone(&object),
+            run,
+            Arc::new(source),
+            Some(Incoming { at, end, response }),
+        );
     }
     Fetched::Object(object, status, own)
 }

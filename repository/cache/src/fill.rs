@@ -2,7 +2,6 @@
 
 use crate::object::{Broken, Object, WriteFault, Writer};
 use crate::source::{Incoming, Source, SourceFault};
-use crate::upstream::pieces;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
@@ -154,9 +153,9 @@ async fn receive(
     incoming: Incoming,
     before: Option<Writer>,
 ) -> Ended {
-    let Incoming { at, response } = incoming;
+    let at = incoming.at;
     let received = Arc::clone(&source.upstream.received);
-    let mut stream = pieces(response).inspect(move |piece| {
+    let mut stream = incoming.pieces().inspect(move |piece| {
         if let Ok(piece) = piece {
             received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }

@@ -95,14 +95,13 @@ pub(super) struct State {
 }
 
 /// What is known of the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Nothing yet.
-    Open,
-    /// Somebody is comparing it with its digest.
-    BeingFormed,
-    /// It is what it should be.
-    Good,
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    None,
+    /// It is being compared with its digest.
+    Coming,
+    /// It has the right digest.
+    Right,
 }
 
 /// Transfers that were given up.
@@ -153,7 +152,7 @@ impl Object {
             records: parts.records,
             checking: false,
             prefix: writer::Prefix::default(),
-            verdict: if parts.verified { Verdict::Good } else { Verdict::Open },
+            verdict: if parts.verified { Verdict::Right } else { Verdict::None },
             condemned: None,
             retired: false,
             given_up: GivenUp::default(),
@@ -227,7 +226,7 @@ impl Object {
     pub(crate) fn is_whole(&self) -> bool {
         let state = self.state();
         state.flight.is_complete()
-            && (state.verdict == Verdict::Good || self.promise.sha256.is_none())
+            && (state.verdict == Verdict::Right || self.promise.sha256.is_none())
     }
 
     /// Whether it may still be given to new readers.
@@ -249,8 +248,8 @@ impl Object {
     /// How it is doing.
     pub(crate) fn standing(&self) -> Standing {
         let state = self.state();
-        let is_good = state.verdict == Verdict::Good;
-        match (state.flight.is_complete(), is_good, state.flight.runs().is_empty()) {
+        let is_right = state.verdict == Verdict::Right;
+        match (state.flight.is_complete(), is_right, state.flight.runs().is_empty()) {
             (true, true, _) => Standing::Verified,
             (true, false, _) => Standing::Complete,
             (false, _, false) => Standing::Filling,
@@ -353,7 +352,7 @@ impl Object {
     /// of it comes, and that it is compared then.
     fn verdict(self: &Arc<Self>, state: &mut State, seen: u64) -> Result<Step, Broken> {
         if state.flight.is_complete() {
-            if state.verdict == Verdict::Open {
+            if state.verdict != Verdict::Coming {
                 let object = Arc::clone(self);
                 tokio::task::spawn_blocking(move || object.conclude());
             }
@@ -382,7 +381,7 @@ impl Object {
 
     /// Whether the last bytes may be given out.
     fn may_end(&self, state: &State) -> bool {
-        state.verdict == Verdict::Good
+        state.verdict == Verdict::Right
             || self.promise.sha256.is_none()
             || self.promise.pieces.is_some()
     }
@@ -390,13 +389,16 @@ impl Object {
     /// A run for what is missing, when enough is there to want the rest.
     pub(crate) fn fill(&self) -> Option<Run> {
         let mut state = self.state();
-        if state.condemned.is_some() { None } else { state.flight.fill() }
+        if state.condemned.is_some() || state.retired { None } else { state.flight.fill() }
     }
 
-    /// The run as it is now; `None` when it is over or the object is condemned.
+    /// The run as it is now; `None` when it is over, the object is condemned, or nobody will ever
+    /// read what it brings.
     pub(crate) fn run(&self, run: &Run) -> Option<Run> {
         let state = self.state();
-        if state.condemned.is_some() { None } else { state.flight.run(run.id).cloned() }
+        let is_for_nobody = state.retired && self.readers() == 0;
+        let is_wanted = state.condemned.is_none() && !is_for_nobody;
+        state.flight.run(run.id).filter(|_| is_wanted).cloned()
     }
 
     /// The first run of a new object, whose bytes are coming already.
@@ -441,7 +443,7 @@ impl Object {
         self.unlink();
     }
 
-    /// It will never be whole: nobody new gets it, and the files go.
+    /// Nobody new gets it, and the files go.
     pub(crate) fn retire(&self) {
         self.state().retired = true;
         self.unlink();

@@ -23,7 +23,7 @@ use stratus_cache_policy::outgoing::{Pseudonym, is_for_us};
 use stratus_cache_policy::request_directives::RequestDirectives;
 use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
-    may_be_shared, on_error, preconditions_hold, serve_validated,
+    may_be_shared, on_error, partial, preconditions_hold, serve_validated,
 };
 use stratus_serve::Interim;
 use url::Url;
@@ -240,13 +240,10 @@ impl Cache {
         match decision {
             Decision::Serve(serve) => {
                 let object = &objects[serve.which];
-                // Before the head goes out, the upstream must still have the bytes that are missing.
-                let conditions = Conditions::of(&object.head());
-                match conditions.filter(|_| !is_at_hand(object, &serve, asked)) {
-                    Some(conditions) => {
-                        Next::Ask(Forward::Partial, Some((Arc::clone(object), conditions)))
-                    }
-                    None => self.serve(asked, object, &serve, self.hit(&serve), "hit"),
+                if is_at_hand(object, &serve, asked) {
+                    self.serve(asked, object, &serve, self.hit(&serve), "hit")
+                } else {
+                    self.complete(asked, object)
                 }
             }
             Decision::ServeWhileRevalidating(serve, conditions) => {
@@ -264,11 +261,28 @@ impl Cache {
                 Next::Ask(why, object.map(|object| (object, Conditions::default())))
             }
             Decision::Fetch(why) => Next::Ask(why, None),
-            Decision::GatewayTimeout => {
-                let detail = "The request wants a stored answer only, and none can be used.";
-                Next::Answer(self.problem(StatusCode::GATEWAY_TIMEOUT, "only-if-cached", detail))
-            }
+            Decision::GatewayTimeout => Next::Answer(self.not_stored()),
         }
+    }
+
+    /// Bytes are missing. Before a head goes out, the upstream must say that it still has them;
+    /// without a strong validator what is there is of no use.
+    fn complete(&self, asked: &Asked, object: &Arc<Object>) -> Next {
+        if RequestDirectives::of(&asked.headers).only_if_cached {
+            return Next::Answer(self.not_stored());
+        }
+        let head = object.head();
+        let conditions = partial::if_range(&head).and_then(|_| Conditions::of(&head));
+        if conditions.is_some() {
+            self.spool.make_room_for(object);
+        }
+        let candidate = conditions.map(|conditions| (Arc::clone(object), conditions));
+        Next::Ask(Forward::Partial, candidate)
+    }
+
+    fn not_stored(&self) -> Response {
+        let detail = "The request wants a stored answer only, and none can be used.";
+        self.problem(StatusCode::GATEWAY_TIMEOUT, "only-if-cached", detail)
     }
 
     fn hit(&self, serve: &Serve) -> CacheStatus {

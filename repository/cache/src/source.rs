@@ -1,6 +1,9 @@
 //! Where an object's bytes come from: an upstream, a URL, and the headers that choose among variants.
 
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Upstream, UpstreamError, pieces};
+use bytes::Bytes;
+use futures_util::future::ready;
+use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::Response;
@@ -35,7 +38,26 @@ pub(crate) enum SourceFault {
 pub(crate) struct Incoming {
     /// Where the first of them belongs.
     pub(crate) at: u64,
+    /// Where a part ends, whatever its framing brings; `None`: where the answer ends.
+    pub(crate) end: Option<u64>,
     pub(crate) response: Response,
+}
+
+impl Incoming {
+    /// The bytes as they come.
+    pub(crate) fn pieces(self) -> impl Stream<Item = Result<Bytes, reqwest::Error>> + Send + Unpin {
+        let left = self.end.map_or(u64::MAX, |end| end.saturating_sub(self.at));
+        let limited = pieces(self.response).scan(left, |left, piece| {
+            let piece = piece.map(|mut piece| {
+                piece.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= piece.len() as u64;
+                piece
+            });
+            let is_surplus = *left == 0 && piece.as_ref().is_ok_and(Bytes::is_empty);
+            ready((!is_surplus).then_some(piece))
+        });
+        Box::pin(limited)
+    }
 }
 
 impl Source {
@@ -91,7 +113,7 @@ impl Source {
                 {
                     return Err(SourceFault::Nonsense("a range of another length".into()));
                 }
-                Ok(Incoming { at: range.start, response })
+                Ok(Incoming { at: range.start, end: Some(range.end), response })
             }
             // All of it, because ranges are not its strength; good if it is the same.
             StatusCode::OK if same || (at == 0 && !can_be_joined) => {
@@ -99,7 +121,7 @@ impl Source {
                     (Some(length), Some(total)) if length != total => {
                         Err(SourceFault::Changed(format!("{length} bytes")))
                     }
-                    _ => Ok(Incoming { at: 0, response }),
+                    _ => Ok(Incoming { at: 0, end: None, response }),
                 }
             }
             StatusCode::OK

@@ -209,7 +209,7 @@ impl Spool {
             if old.is_pinned() {
                 object.pin(true);
             }
-            old.unlink();
+            old.retire();
         }
     }
 
@@ -223,14 +223,14 @@ impl Spool {
             }
         }
         drop(index);
-        object.unlink();
+        object.retire();
     }
 
     /// Takes everything under a key away; answers how many there were.
     pub(crate) fn purge(&self, key: &str) -> usize {
         let removed = self.write().remove(key).unwrap_or_default();
         for object in &removed {
-            object.unlink();
+            object.retire();
         }
         removed.len()
     }
@@ -242,6 +242,14 @@ impl Spool {
         for object in condemned {
             self.remove(&object);
         }
+    }
+
+    /// Makes room for the missing bytes of an object, which stays itself.
+    pub(crate) fn make_room_for(&self, object: &Object) {
+        let missing = object.total().map_or(0, |total| total.saturating_sub(object.bytes()));
+        object.enter();
+        self.make_room(missing);
+        object.leave();
     }
 
     /// Makes room for so many bytes more, within the budget and above the floor of free space.

@@ -31,6 +31,7 @@ fn one_that_hangs_up_in_the_middle_takes_nothing_from_the_others() {
     stage.readers.leave_after(&url, &[], 10_000);
     stage.origin.go_on();
     stage.end(whole).is("the others", 200, &bytes);
+    stage.cache.is_left();
     assert!(stage.origin.tally("/a").sent <= length(&bytes));
     stage.recovers("/a", &bytes);
 }
@@ -149,6 +150,24 @@ fn requests_that_are_none_are_refused() {
 }
 
 #[test]
+fn what_is_purged_is_not_brought_for_nobody() {
+    let stage = Stage::new();
+    let bytes = noise(48 * MIB, 67);
+    let faults = Faults { stall_after: Some(MIB as u64), ..Faults::default() };
+    stage.origin.put("/a", page(&bytes).with(faults));
+    let reading = stage.begin("/a", &[]);
+    stage.readers.leave_after(&stage.url("/a"), &[], MIB);
+    stage.cache.told(&["purge", "/a"]);
+    reading.abort();
+    stage.cache.is_left();
+    stage.origin.go_on();
+    stage.rests("/a");
+    let sent = stage.origin.tally("/a").sent;
+    assert!(sent < length(&bytes) / 2, "{sent} bytes came for nobody");
+    stage.recovers("/a", &bytes);
+}
+
+#[test]
 fn many_rounds_of_leaving_leave_nothing_open() {
     let setup =
         CacheSetup { upstream_lines: "complete_from = 100".into(), ..CacheSetup::default() };
@@ -168,6 +187,7 @@ fn many_rounds_of_leaving_leave_nothing_open() {
             before = stage.cache.files().len();
         }
     }
+    stage.cache.is_left();
     let after = stage.cache.files().len();
     assert!(after <= before + 4, "{before} files and connections became {after}");
     stage.recovers("/0", &bytes);

@@ -65,6 +65,21 @@ fn what_does_not_fit_is_served_and_not_stored() {
 }
 
 #[test]
+fn what_has_to_go_gives_its_room_back() {
+    let setup = CacheSetup { cache: "size = \"5 MiB\"".into(), ..CacheSetup::default() };
+    let stage = Stage::with(CacheSetup { small_disk: Some("7m"), ..setup });
+    for round in 0..8 {
+        let (path, bytes) = (format!("/{round}"), noise(2 * MIB, 200 + round));
+        stage.origin.put(&path, page(&bytes));
+        stage.get(&path, &[]).is("new", 200, &bytes);
+        stage.recovers(&path, &bytes);
+    }
+    let status = stage.cache.told(&["status"]);
+    assert!(status["evicted"].as_u64().unwrap() >= 5, "{status}");
+    assert!(status["occupied"].as_u64().unwrap() <= 5 << 20, "{status}");
+}
+
+#[test]
 fn a_disk_that_becomes_full_on_the_way_is_gone_around() {
     let stage = small();
     let bytes = noise(8 * MIB, 82);
@@ -72,6 +87,9 @@ fn a_disk_that_becomes_full_on_the_way_is_gone_around() {
     first.is("first", 200, &bytes);
     second.is("second", 200, &bytes);
     part.is("part", 206, &bytes[100..6_000_001]);
+    // One that leaves there leaves nothing behind.
+    stage.readers.leave_after(&stage.url("/a"), &[], 5 * MIB);
+    stage.rests("/a");
     room_again(&stage, "/a", &bytes);
 }
 
@@ -209,4 +227,49 @@ fn a_spool_that_becomes_read_only_is_read() {
         stage.get("/new", &[]).is("not stored", 200, &new);
     }
     stage.origin.wait("/new", |tally| tally.open == 0);
+}
+
+#[test]
+fn with_too_little_room_for_all_every_answer_is_right() {
+    let setup = CacheSetup { cache: "size = \"5 MiB\"".into(), ..CacheSetup::default() };
+    let stage = Stage::with(CacheSetup { small_disk: Some("6m"), ..setup });
+    let (image, manifest) = image(2 * MIB, 300);
+    stage.origin.put("/6.img.manifest.xml", page(manifest.as_bytes()));
+    let bytes = |n: usize| if n == 6 { image.clone() } else { noise(2 * MIB, 300 + n as u64) };
+    let path = |n: usize| if n == 6 { "/6.img.gz".to_owned() } else { format!("/{n}") };
+    for n in 0..8 {
+        let cuts = Faults { cut_after: Some(400_000 + 30_000 * n as u64), ..Faults::default() };
+        let bytes = bytes(n);
+        let digest = repr_digest(&bytes);
+        let page = page(&bytes).with(cuts);
+        stage
+            .origin
+            .put(&path(n), if n % 2 == 0 { page } else { page.header("Repr-Digest", &digest) });
+    }
+    for round in 0..3 {
+        let readings: Vec<_> = (0..32)
+            .map(|reader| {
+                let n = (reader * 5 + round) % 8;
+                let from = if reader % 3 == 1 { MIB + reader * 1000 } else { 0 };
+                let range = format!("bytes={from}-");
+                let headers: &[(&str, &str)] = if from > 0 { &[("range", &range)] } else { &[] };
+                (n, from, stage.begin(&path(n), headers))
+            })
+            .collect();
+        for (n, from, reading) in readings {
+            let got = stage.end(reading);
+            // What has no room at all is passed on as it comes, and cannot be gone on with.
+            if got.is_whole {
+                let (status, from) = if from > 0 { (206, from) } else { (200, 0) };
+                got.is(&path(n), status, &bytes(n)[from..]);
+            } else {
+                assert!(got.begins(&bytes(n)[from..]), "{} from {from}", path(n));
+                println!("round {round}: {} from {from} broke off", path(n));
+            }
+        }
+    }
+    stage.recovers("/0", &bytes(0));
+    stage.rests("/1");
+    let status = stage.cache.told(&["status"]);
+    assert!(status["occupied"].as_u64().unwrap() <= 6 << 20, "{status}");
 }

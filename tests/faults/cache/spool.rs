@@ -178,6 +178,24 @@ fn a_data_file_cut_short_is_filled_again() {
 }
 
 #[test]
+fn a_data_file_cut_short_while_it_is_served_is_filled_again() {
+    let bytes = noise(3 * MIB, 111);
+    for digest in [false, true] {
+        let stage = stocked("/a", &bytes, digest);
+        for length in [2_500_000, 1, 0] {
+            let file = OpenOptions::new().write(true).open(only(&stage.cache, "data")).unwrap();
+            file.set_len(length).unwrap();
+            let readings =
+                [stage.begin("/a", &[]), stage.begin("/a", &[("range", "bytes=2600000-")])];
+            let [whole, part] = readings.map(|reading| stage.end(reading));
+            whole.is("all", 200, &bytes);
+            part.is("a part", 206, &bytes[2_600_000..]);
+            stage.recovers("/a", &bytes);
+        }
+    }
+}
+
+#[test]
 fn a_journal_of_an_older_version_is_thrown_away() {
     let bytes = noise(MIB, 107);
     let mut stage = stocked("/a", &bytes, false);

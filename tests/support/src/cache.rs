@@ -251,6 +251,33 @@ impl Cache {
         entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
     }
 
+    /// Waits until every client is gone.
+    ///
+    /// # Panics
+    /// One stays.
+    #[track_caller]
+    pub fn is_left(&self) {
+        let begun = Instant::now();
+        while self.connections() > 0 {
+            assert!(begun.elapsed() < PATIENCE, "clients stay:\n{}", self.log());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// Connections of clients.
+    fn connections(&self) -> usize {
+        let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.process()));
+        let port = self.address().rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        let local = format!(":{:04X}", port.expect("a port"));
+        // Columns: number, local address, remote address, state; 01 is established.
+        let is_open = |line: &&str| {
+            let mut columns = line.split_whitespace().skip(1);
+            let (here, _, state) = (columns.next(), columns.next(), columns.next());
+            here.is_some_and(|here| here.ends_with(&local)) && state == Some("01")
+        };
+        table.expect("the cache runs").lines().filter(is_open).count()
+    }
+
     /// The files of all objects in the spool.
     pub fn objects(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();

@@ -295,17 +295,17 @@ impl Object {
             let mut state = self.state();
             let is_told = self.promise.sha256.is_some() || self.promise.pieces.is_some();
             let is_due = is_told && state.flight.is_complete() && state.condemned.is_none();
-            if !is_due || state.verdict != Verdict::Open {
+            if !is_due || state.verdict != Verdict::None {
                 return;
             }
-            state.verdict = Verdict::BeingFormed;
+            state.verdict = Verdict::Coming;
         }
         // What was stored before the start may have changed: better a part again than all of it.
         self.check_all();
         self.compare();
         let mut state = self.state();
-        if state.verdict == Verdict::BeingFormed {
-            state.verdict = Verdict::Open;
+        if state.verdict == Verdict::Coming {
+            state.verdict = Verdict::None;
         }
         wake(&mut state);
     }
@@ -332,8 +332,8 @@ impl Object {
         }
         let mut state = self.state();
         // A scrub may have found something meanwhile.
-        if state.flight.is_complete() {
-            state.verdict = Verdict::Good;
+        if state.verdict == Verdict::Coming && state.flight.is_complete() {
+            state.verdict = Verdict::Right;
             self.note(&Line::Verified);
         }
     }
