@@ -89,8 +89,7 @@ impl Writer {
         }
         let bytes = start..self.at;
         self.object.sum_up(&bytes, batch);
-        let (over, fresh) = self.object.arrived(&self.run, &bytes);
-        if fresh {
+        if self.object.has_none(&bytes) {
             self.sum_record(batch, bytes.end - bytes.start);
         } else {
             self.note_up_to(bytes.start);
@@ -98,10 +97,11 @@ impl Writer {
             self.object.note_unnoted(&bytes);
             self.noted = bytes.end;
         }
-        if self.at - self.noted >= RECORD_BYTES || over {
+        let is_last = end.is_some_and(|end| self.at >= end);
+        if self.at - self.noted >= RECORD_BYTES || is_last {
             self.finish();
         }
-        Ok(over)
+        Ok(self.object.arrived(&self.run, &bytes))
     }
 
     fn sum_record(&mut self, batch: &[Bytes], bytes: u64) {
@@ -168,11 +168,11 @@ impl Writer {
             self.at = piece.start;
             return Err(WriteFault::WrongPiece(piece));
         }
-        let (over, fresh) = self.object.arrived(&self.run, &piece);
-        if fresh {
-            self.object.note_bytes(Record { bytes: piece, crc });
+        if self.object.has_none(&piece) {
+            self.object.note_bytes(Record { bytes: piece.clone(), crc });
         }
-        Ok(over)
+        self.noted = piece.end;
+        Ok(self.object.arrived(&self.run, &piece))
     }
 
     /// Writes where nothing is yet: what is there may be being read.
@@ -196,15 +196,19 @@ fn fault(error: std::io::Error) -> WriteFault {
 }
 
 impl Object {
-    /// Bytes are in the file: lets readers have them. Answers whether the run has all it is for, and
-    /// whether none of them were there before.
-    fn arrived(&self, run: &Run, bytes: &Range<u64>) -> (bool, bool) {
+    /// Whether none of these bytes are there.
+    fn has_none(&self, bytes: &Range<u64>) -> bool {
+        self.state().flight.present().gaps(bytes).as_slice() == [bytes.clone()]
+    }
+
+    /// Bytes are in the file: lets readers have them. Answers whether the run has all it is for.
+    fn arrived(&self, run: &Run, bytes: &Range<u64>) -> bool {
         let mut state = self.state();
         let gaps = state.flight.present().gaps(bytes);
         self.shared.grew(gaps.iter().map(|gap| gap.end - gap.start).sum());
         let over = state.flight.arrived(run.id, bytes.clone());
         wake(&mut state);
-        (over, gaps.as_slice() == [bytes.clone()])
+        over
     }
 
     /// Notes what bytes there are.

@@ -158,13 +158,13 @@ impl FileBody {
     /// The next window; `None` if this file system cannot map.
     fn map(&self, windows: &Windows, range: &Range<u64>) -> Result<Option<Bytes>, FileBodyError> {
         let len = (range.end - range.start).min(WINDOW_BYTES);
-        let whole = self.mapped.as_ref().zip(usize::try_from(len).ok());
-        if let Some(bytes) = whole.and_then(|(file, len)| file.open(windows, range.start, len)) {
-            return Ok(Some(bytes));
-        }
         let length = self.length(range.start)?;
         if length < range.start + len {
             return Err(FileBodyError::Truncated { length, end: range.end });
+        }
+        let whole = self.mapped.as_ref().zip(usize::try_from(len).ok());
+        if let Some(bytes) = whole.and_then(|(file, len)| file.open(windows, range.start, len)) {
+            return Ok(Some(bytes));
         }
         let len = usize::try_from(len).expect("8 MiB are addressable");
         Ok(windows.open(&self.file, range.start, len).ok())
