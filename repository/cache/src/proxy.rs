@@ -101,6 +101,11 @@ enum Next {
     Pass(Forward),
 }
 
+/// What may be served if the upstream fails: half of something is no answer.
+fn in_reserve(why: Forward, asked: Option<&(Arc<Object>, Conditions)>) -> Option<Arc<Object>> {
+    asked.filter(|_| why != Forward::Partial).map(|(object, _)| Arc::clone(object))
+}
+
 impl Cache {
     pub(crate) fn new(
         settings: Settings,
@@ -192,9 +197,7 @@ impl Cache {
                     return pass(self, asked, body.take().unwrap_or_default(), why).await;
                 }
             };
-            // Half of something is no answer when the upstream fails.
-            let stored = candidate.as_ref().filter(|_| why != Forward::Partial);
-            let stored = stored.map(|(object, _)| Arc::clone(object));
+            let stored = in_reserve(why, candidate.as_ref());
             if alone || round + 1 == ROUNDS {
                 let fetched = fetch(self, asked.ask(candidate), None).await;
                 if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
@@ -221,7 +224,7 @@ impl Cache {
                 Next::Ask(why, candidate) => (why, candidate),
                 Next::Pass(_) => continue,
             };
-            let stored = candidate.as_ref().map(|(object, _)| Arc::clone(object));
+            let stored = in_reserve(why, candidate.as_ref());
             let fetched = fetch(self, asked.ask(candidate), Some(lead)).await;
             if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                 return response;
