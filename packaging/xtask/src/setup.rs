@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -17,6 +17,8 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("chromedriver", "chromium-driver"),
     ("qemu-img", "qemu-utils"),
     ("unzip", "unzip"),
+    ("nginx", "nginx-light"),
+    ("nsenter", "util-linux"),
 ];
 
 /// Python modules by their file, and the Debian package that brings them.

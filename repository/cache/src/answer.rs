@@ -1,7 +1,7 @@
 //! Answers from the store: the head, the ranges, and a body that follows the file.
 
 use crate::body::{Part, SpoolBody};
-use crate::object::Object;
+use crate::object::{Object, Standing};
 use crate::proxy::{Asked, Cache};
 use crate::source::Source;
 use axum::body::Body;
@@ -97,6 +97,16 @@ fn ranges(head: &Stored, total: Option<u64>, asked: &Asked) -> RangeSet {
         Ok(text) if honoured => range::parse(text, total),
         _ => RangeSet::Whole,
     }
+}
+
+/// Whether all that this answer needs is there or on its way.
+pub(crate) fn is_at_hand(object: &Object, serve: &Serve, asked: &Asked) -> bool {
+    if serve.answer == Answer::NotModified || asked.method == Method::HEAD {
+        return true;
+    }
+    let total = object.total();
+    object.standing() != Standing::Partial
+        || has_all(object, &ranges(&object.head(), total, asked), total)
 }
 
 /// Whether everything that is asked for is there.

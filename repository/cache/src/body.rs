@@ -1,17 +1,17 @@
 //! Bodies that come from an object, as its bytes arrive.
 
+use crate::around::{self, Coming, Passing};
 use crate::object::{Broken, Object};
 use crate::source::Source;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use stratus_serve::file_body::{FileBody, FileBodyError};
+use stratus_serve::file_body::{FileBody, FileBodyError, MappedFile};
 
 /// A part of a body.
 #[derive(Clone, Debug)]
@@ -38,13 +38,17 @@ pub(crate) enum SpoolBodyError {
 /// Ranges of an object, one after the other, each byte as soon as it may be read.
 pub(crate) struct SpoolBody {
     object: Arc<Object>,
-    file: Arc<File>,
+    file: Arc<MappedFile>,
     source: Arc<Source>,
     parts: VecDeque<Part>,
     /// Of the part in front: where the next byte is.
     at: u64,
     /// Bytes that may be read.
     readable: Option<FileBody>,
+    /// The rest of the part in front, past a disk that does not take it.
+    around: Option<Passing>,
+    /// Where the file could not be read.
+    doubted: Option<u64>,
     remaining: Option<u64>,
     seen: u64,
     served: Arc<AtomicU64>,
@@ -69,6 +73,8 @@ impl SpoolBody {
             parts,
             at: 0,
             readable: None,
+            around: None,
+            doubted: None,
             seen,
             served,
         };
@@ -86,6 +92,28 @@ impl SpoolBody {
     fn next_part(&mut self) {
         self.parts.pop_front();
         self.turn();
+    }
+
+    /// The next bytes that come past the disk; `None` at the end of the part.
+    fn poll_around(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SpoolBodyError>>> {
+        let Some(passing) = &mut self.around else { return Poll::Ready(None) };
+        match ready!(passing.poll_recv(cx)) {
+            Some(Ok(Coming::Bytes(bytes))) => {
+                self.at += bytes.len() as u64;
+                self.sent(bytes.len() as u64);
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Some(Ok(Coming::End)) => {
+                self.around = None;
+                self.next_part();
+                Poll::Ready(None)
+            }
+            Some(Err(broken)) => Poll::Ready(Some(Err(broken.into()))),
+            None => {
+                let broken = Broken::Upstream("the transfer ended".to_owned());
+                Poll::Ready(Some(Err(broken.into())))
+            }
+        }
     }
 
     fn sent(&mut self, bytes: u64) {
@@ -122,9 +150,22 @@ impl Body for SpoolBody {
     ) -> Poll<Option<Result<Frame<Bytes>, SpoolBodyError>>> {
         let this = self.get_mut();
         loop {
+            if let Some(bytes) = ready!(this.poll_around(cx)) {
+                return Poll::Ready(Some(bytes.map(Frame::data)));
+            }
             if let Some(file) = &mut this.readable {
                 if let Some(frame) = ready!(Pin::new(file).poll_frame(cx)) {
-                    let frame = frame?;
+                    let frame = match frame {
+                        Err(error) if this.doubted != Some(this.at) => {
+                            // Somebody else touched the file: what is gone is fetched again.
+                            tracing::error!(key = %this.object.key, %error, "not readable");
+                            this.doubted = Some(this.at);
+                            this.object.doubt(this.at);
+                            this.readable = None;
+                            continue;
+                        }
+                        frame => frame?,
+                    };
                     let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                     this.at += bytes;
                     this.sent(bytes);
@@ -148,14 +189,23 @@ impl Body for SpoolBody {
                 Some(Part::ToTheEnd) => None,
             };
             let place = (this.at, until);
-            let reach = ready!(this.object.poll_readable(&this.source, place, this.seen, cx))?;
+            let reach = this.object.poll_readable(&this.source, place, &mut this.seen, cx);
+            let reach = match ready!(reach) {
+                Err(Broken::Unstorable(why)) => {
+                    tracing::debug!(key = %this.object.key, at = this.at, why, "around the disk");
+                    let (object, source) = (Arc::clone(&this.object), Arc::clone(&this.source));
+                    this.around = Some(around::start(object, source, this.at, until));
+                    continue;
+                }
+                reach => reach?,
+            };
             let reach = until.map_or(reach, |until| reach.min(until));
             if reach <= this.at {
                 // The end of an object whose size nobody knew.
                 this.next_part();
                 continue;
             }
-            this.readable = Some(FileBody::new(Arc::clone(&this.file), this.at..reach));
+            this.readable = Some(FileBody::mapped(&this.file, this.at..reach));
         }
     }
 

@@ -19,6 +19,7 @@ use stratus_cache_policy::{
     Conditions, Exchange, Failure, Request, Response, Storing, Updated, freshen, identified_by_304,
     on_error, partial, store, to_upstream,
 };
+use stratus_repository_api::range::{self, RangeSet};
 use stratus_serve::Interim;
 use tokio::sync::oneshot;
 use url::Url;
@@ -202,6 +203,8 @@ fn validated(
             freshen(stored[which], head, &ask.headers, exchange, &cache.settings.options);
         objects[which].set_head(stored);
         if !keep {
+            // It answers this request, and nobody after.
+            objects[which].hold();
             cache.spool.remove(&objects[which]);
         }
         if answer.is_none() || which == asked {
@@ -223,7 +226,8 @@ fn take(
     let status = response.status();
     let received = exchange.received_at;
     let private = |response, why| Fetched::Private(Box::new(response), why, received);
-    let request = Request { method: &Method::GET, headers: &ask.headers };
+    let seen = ask.upstream.with_login(&ask.headers);
+    let request = Request { method: &Method::GET, headers: &seen };
     let head = Response { status, headers: response.headers() };
     let stored = match store(&request, &head, exchange, &cache.settings.options) {
         Storing::Store(stored) => *stored,
@@ -240,7 +244,9 @@ fn take(
     let (at, total) = if status == StatusCode::PARTIAL_CONTENT {
         let joinable = partial::if_range(&stored).is_some();
         match partial::part(response.headers()) {
-            Ok(part) if joinable && fits(&response, &part) => (part.range.start, part.total),
+            Ok(part) if joinable && fits(&response, &part) && is_asked_for(ask, &part) => {
+                (part.range.start, part.total)
+            }
             _ => return private(response, "part"),
         }
     } else {
@@ -248,7 +254,7 @@ fn take(
     };
     let own = for_one_client(response.headers(), &cache.settings.options);
     let end = partial_end(&response, status);
-    let promise = promise::of(told, response.headers(), total);
+    let promise = promise::of(told, status, response.headers(), total);
     let object = match cache.spool.create(&ask.key, stored, total, promise) {
         Ok(object) => object,
         Err(NotStored::NoRoom) => return private(response, "no-room"),
@@ -261,7 +267,12 @@ fn take(
     let whole = object.promise.pieces.as_ref().is_none_or(|pieces| at % pieces.size == 0);
     if total != Some(0) && whole {
         let run = object.first_run(at, end);
-        fill::start(Arc::clone(&object), run, Arc::new(source), Some(Incoming { at, response }));
+        fill::start(
+            Arc::clone(&object),
+            run,
+            Arc::new(source),
+            Some(Incoming { at, end, response }),
+        );
     }
     Fetched::Object(object, status, own)
 }
@@ -281,6 +292,16 @@ fn partial_end(response: &reqwest::Response, status: StatusCode) -> Option<u64> 
         .then(|| partial::part(response.headers()).ok())
         .flatten();
     part.map(|part| part.range.end)
+}
+
+/// A part that is not what was asked for has who knows what bytes.
+fn is_asked_for(ask: &Ask, part: &partial::Part) -> bool {
+    let range = first_range(&ask.headers);
+    let text = range.as_ref().and_then(|range| range.to_str().ok()).unwrap_or_default();
+    match range::parse(text, part.total.unwrap_or(part.range.end)) {
+        RangeSet::Single(asked) => asked.start == part.range.start && asked.end >= part.range.end,
+        RangeSet::Whole | RangeSet::Multi(_) | RangeSet::Unsatisfiable => part.range.start == 0,
+    }
 }
 
 /// A part whose body has another length than its `Content-Range` says is not stored.

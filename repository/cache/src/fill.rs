@@ -2,7 +2,6 @@
 
 use crate::object::{Broken, Object, WriteFault, Writer};
 use crate::source::{Incoming, Source, SourceFault};
-use crate::upstream::pieces;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How long a batch may take: writing, and waking readers, costs more than the bytes of a packet.
 const PATIENCE: Duration = Duration::from_millis(5);
 /// Attempts without a new byte before a run is given up.
-const ATTEMPTS: u32 = 6;
+pub(crate) const ATTEMPTS: u32 = 6;
 /// Before the second attempt; doubled each time, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
@@ -37,6 +36,9 @@ enum End {
     /// Nothing can be written.
     Disk(WriteFault),
 }
+
+/// One transfer that ended, with what goes on where it broke off.
+type Ended = (End, Option<Writer>);
 
 /// Runs on its own, whoever asked for it; `first` is an answer that is coming already.
 pub(crate) fn start(object: Arc<Object>, run: Run, source: Arc<Source>, first: Option<Incoming>) {
@@ -76,21 +78,29 @@ async fn fill(
     let head = object.head();
     let can_be_joined = partial::if_range(&head).is_some();
     let (mut failures, mut wrong) = (0, 0);
+    let mut writer: Option<Writer> = None;
     loop {
         let Some(now) = object.run(run) else { return Ok(()) };
-        let outcome = match first.take() {
-            Some(incoming) => receive(object, &now, source, incoming).await,
-            None => match source.ask(&now, object.total(), &head).await {
-                Ok(incoming) => receive(object, &now, source, incoming).await,
-                Err(SourceFault::Changed(what)) => {
-                    let reason = format!("the upstream has other bytes now ({what})");
-                    object.condemn(&reason);
-                    return Err(Broken::Condemned(reason));
-                }
-                Err(fault) => End::Broken(fault.to_string()),
-            },
+        let at = writer.as_ref().map_or(now.at, Writer::at);
+        let incoming = match first.take() {
+            Some(incoming) => Ok(incoming),
+            None => source.ask((at, now.end), object.total(), &head).await,
+        };
+        let outcome = match incoming {
+            Ok(incoming) => {
+                let ended = receive(object, &now, source, incoming, writer.take()).await;
+                writer = ended.1;
+                ended.0
+            }
+            Err(SourceFault::Changed(what)) => {
+                let reason = format!("the upstream has other bytes now ({what})");
+                object.condemn(&reason);
+                return Err(Broken::Condemned(reason));
+            }
+            Err(fault) => End::Broken(fault.to_string()),
         };
         let Some(after) = object.run(run) else { return Ok(()) };
+        let reached = writer.as_ref().map_or(after.at, Writer::at);
         let reason = match outcome {
             End::Over => return Ok(()),
             End::Eof if object.total().is_none() => {
@@ -107,45 +117,57 @@ async fn fill(
                 }
                 reason
             }
-            End::Disk(WriteFault::NoRoom) => return Err(Broken::NoRoom),
-            End::Disk(fault) => return Err(Broken::Upstream(fault.to_string())),
+            End::Disk(fault) => {
+                if object.total().is_none() {
+                    object.retire();
+                }
+                return Err(Broken::Unstorable(fault.to_string()));
+            }
         };
-        if object.total().is_none() || (!can_be_joined && after.at > 0) {
+        if object.total().is_none() || (!can_be_joined && reached > 0) {
             // Nothing tells whether another answer has the same bytes.
             object.condemn(&reason);
             return Err(Broken::Condemned(reason));
         }
-        failures = if after.at > now.at { 1 } else { failures + 1 };
+        failures = if reached > at { 1 } else { failures + 1 };
         if failures >= ATTEMPTS {
             return Err(Broken::Upstream(reason));
         }
-        tracing::info!(key = %object.key, at = after.at, %reason, "a transfer begins again");
+        tracing::info!(key = %object.key, at = reached, %reason, "a transfer begins again");
         tokio::time::sleep(pause(failures)).await;
     }
 }
 
 /// Exponential, with jitter so that many do not come at once.
-fn pause(failures: u32) -> Duration {
+pub(crate) fn pause(failures: u32) -> Duration {
     let full = PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
     full.mul_f64(0.5 + rand::random::<f64>() / 2.0)
 }
 
-/// Writes what comes, one batch while the next is received.
-async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Incoming) -> End {
-    let Incoming { at, response } = incoming;
+/// Writes what comes, one batch while the next is received; with the writer of the transfer that
+/// broke off before, if it was in the middle of something.
+async fn receive(
+    object: &Arc<Object>,
+    run: &Run,
+    source: &Source,
+    incoming: Incoming,
+    before: Option<Writer>,
+) -> Ended {
+    let at = incoming.at;
     let received = Arc::clone(&source.upstream.received);
-    let mut stream = pieces(response).inspect(move |piece| {
+    let mut stream = incoming.pieces().inspect(move |piece| {
         if let Ok(piece) = piece {
             received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
     });
-    let mut skip = run.at.saturating_sub(at);
-    let mut writer = match Writer::new(Arc::clone(object), run.clone()) {
+    let writer = before.map_or_else(|| Writer::new(Arc::clone(object), run.clone()), Ok);
+    let mut writer = match writer {
         Ok(writer) => Some(writer),
-        Err(fault) => return disk(fault),
+        Err(fault) => return (disk(fault), None),
     };
     // The first bytes are waited for.
     let mut patience = Duration::ZERO;
+    let mut skip = writer.as_ref().map_or(run.at, Writer::at).saturating_sub(at);
     let mut writing: Option<tokio::task::JoinHandle<(Writer, Result<bool, WriteFault>)>> = None;
     loop {
         let batch = gather(&mut stream, &mut skip, patience).await;
@@ -153,16 +175,15 @@ async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Inc
         if let Some(task) = writing.take() {
             match task.await {
                 Ok((back, Ok(false))) => writer = Some(back),
-                Ok((_, Ok(true))) => return End::Over,
-                Ok((_, Err(fault))) => return disk(fault),
-                Err(error) => return End::Broken(error.to_string()),
+                Ok((back, written)) => return (ended(written, End::Over), Some(back)),
+                Err(error) => return (End::Broken(error.to_string()), None),
             }
         }
         let (batch, end) = match batch {
             Gathered::More(batch) => (batch, None),
             Gathered::Last(batch, end) => (batch, Some(end)),
         };
-        let Some(mut own) = writer.take() else { return End::Over };
+        let Some(mut own) = writer.take() else { return (End::Over, None) };
         let ends = end.is_some();
         let task = tokio::task::spawn_blocking(move || {
             let written = own.write(&batch);
@@ -175,13 +196,20 @@ async fn receive(object: &Arc<Object>, run: &Run, source: &Source, incoming: Inc
             None => writing = Some(task),
             Some(end) => {
                 return match task.await {
-                    Ok((_, Ok(true))) => End::Over,
-                    Ok((_, Ok(false))) => end,
-                    Ok((_, Err(fault))) => disk(fault),
-                    Err(error) => End::Broken(error.to_string()),
+                    Ok((back, written)) => (ended(written, end), Some(back)),
+                    Err(error) => (End::Broken(error.to_string()), None),
                 };
             }
         }
+    }
+}
+
+/// How a transfer ended whose last bytes were written so.
+fn ended(written: Result<bool, WriteFault>, end: End) -> End {
+    match written {
+        Ok(true) => End::Over,
+        Ok(false) => end,
+        Err(fault) => disk(fault),
     }
 }
 

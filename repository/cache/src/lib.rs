@@ -6,6 +6,7 @@
 //! fetch     one request upstream for everybody who waits for it      fetch, joins
 //! object    a file that fills: runs bring bytes, readers wait        object, fill, source
 //! answer    head, ranges, a body that follows the filling file       answer, body
+//! around    bytes for a reader that the disk does not take             around
 //! spool     what is stored, within a budget; found again at start    spool
 //! ```
 //!
@@ -15,6 +16,7 @@
 //! served again.
 
 mod answer;
+mod around;
 mod body;
 mod client;
 pub mod control;
@@ -25,6 +27,7 @@ mod metrics;
 mod object;
 mod page;
 mod pass;
+mod prefetch;
 mod problem;
 mod promise;
 mod proxy;

@@ -17,17 +17,19 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use stratus_cache_policy::Stored;
 use stratus_cache_policy::flight::{Flight, Run, Step};
 use stratus_cache_policy::spans::Spans;
+use stratus_serve::file_body::MappedFile;
 
 /// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
 /// of something wrong.
-const HELD_BACK: u64 = 64 << 10;
+pub(crate) const HELD_BACK: u64 = 64 << 10;
 
 /// Why a reader gets no more bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,9 +40,9 @@ pub(crate) enum Broken {
     /// The upstream did not bring the rest.
     #[error("the upstream did not bring the rest: {0}")]
     Upstream(String),
-    /// The disk takes no more.
-    #[error("the cache has no room for the rest")]
-    NoRoom,
+    /// The disk does not take it.
+    #[error("the cache cannot store the rest: {0}")]
+    Unstorable(String),
 }
 
 /// How an object is doing, for people.
@@ -62,6 +64,8 @@ pub(crate) struct Object {
     pub(crate) key: Arc<str>,
     pub(crate) promise: Promise,
     data: Lazy,
+    /// Keeps the file open once its name is gone.
+    held: OnceLock<Arc<MappedFile>>,
     data_path: PathBuf,
     journal_path: PathBuf,
     head: ArcSwap<Stored>,
@@ -82,11 +86,39 @@ pub(super) struct State {
     /// Whether somebody is comparing them.
     checking: bool,
     prefix: writer::Prefix,
-    verified: bool,
+    verdict: Verdict,
     condemned: Option<String>,
-    /// How often a transfer was given up, and why it was the last time.
-    given_up: (u64, Option<Broken>),
+    /// Nobody new gets it; who reads goes on.
+    retired: bool,
+    given_up: GivenUp,
     waiting: Vec<Waker>,
+}
+
+/// What is known of the whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    None,
+    /// It is being compared with its digest.
+    Coming,
+    /// It has the right digest.
+    Right,
+}
+
+/// Transfers that were given up.
+#[derive(Default)]
+struct GivenUp {
+    /// How often that happened.
+    times: u64,
+    /// The last time: what it did not bring, and why.
+    last: Option<(Range<u64>, Broken)>,
+}
+
+impl GivenUp {
+    /// Why a byte did not come, if that was given up after `seen` times.
+    fn why(&self, seen: u64, is_it: impl Fn(&Range<u64>) -> bool) -> Option<Broken> {
+        let (bytes, why) = self.last.as_ref().filter(|_| self.times > seen)?;
+        is_it(bytes).then(|| why.clone())
+    }
 }
 
 /// What an object is made of.
@@ -120,15 +152,17 @@ impl Object {
             records: parts.records,
             checking: false,
             prefix: writer::Prefix::default(),
-            verified: parts.verified,
+            verdict: if parts.verified { Verdict::Right } else { Verdict::None },
             condemned: None,
-            given_up: (0, None),
+            retired: false,
+            given_up: GivenUp::default(),
             waiting: Vec::new(),
         };
         Arc::new(Self {
             key: parts.key,
             promise: parts.promise,
             data: Lazy::default(),
+            held: OnceLock::new(),
             data_path: parts.data_path,
             journal_path: parts.journal_path,
             head: ArcSwap::from_pointee(parts.head),
@@ -157,8 +191,15 @@ impl Object {
     }
 
     /// The file with the bytes; only those that [`Object::poll_readable`] names may be read.
-    pub(crate) fn data(&self) -> std::io::Result<Arc<File>> {
-        self.shared.open(&self.data, &self.data_path)
+    pub(crate) fn data(&self) -> std::io::Result<Arc<MappedFile>> {
+        self.shared.open(&self.data, &self.data_path, self.total())
+    }
+
+    /// Lets answers go on from the file, whatever happens to its name.
+    pub(crate) fn hold(&self) {
+        if let Ok(data) = self.data() {
+            let _ = self.held.set(data);
+        }
     }
 
     /// The size, as far as it is known.
@@ -178,18 +219,25 @@ impl Object {
 
     /// Whether a transfer was given up since the start.
     pub(crate) fn was_given_up(&self) -> bool {
-        self.state().given_up.0 > 0
+        self.state().given_up.times > 0
     }
 
     /// Whether all of it is there and, where a digest is known, right.
     pub(crate) fn is_whole(&self) -> bool {
         let state = self.state();
-        state.flight.is_complete() && (state.verified || self.promise.sha256.is_none())
+        state.flight.is_complete()
+            && (state.verdict == Verdict::Right || self.promise.sha256.is_none())
     }
 
     /// Whether it may still be given to new readers.
     pub(crate) fn is_sound(&self) -> bool {
-        self.state().condemned.is_none()
+        let state = self.state();
+        state.condemned.is_none() && !state.retired
+    }
+
+    /// Whether all objects together may take so many bytes more.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+        self.shared.has_room_for(bytes)
     }
 
     /// Whether these bytes are there.
@@ -200,7 +248,8 @@ impl Object {
     /// How it is doing.
     pub(crate) fn standing(&self) -> Standing {
         let state = self.state();
-        match (state.flight.is_complete(), state.verified, state.flight.runs().is_empty()) {
+        let is_right = state.verdict == Verdict::Right;
+        match (state.flight.is_complete(), is_right, state.flight.runs().is_empty()) {
             (true, true, _) => Standing::Verified,
             (true, false, _) => Standing::Complete,
             (false, _, false) => Standing::Filling,
@@ -248,7 +297,7 @@ impl Object {
     /// A reader begins; answers what it must know to notice that a transfer was given up.
     pub(crate) fn enter(&self) -> u64 {
         self.readers.fetch_add(1, Ordering::Relaxed);
-        self.state().given_up.0
+        self.state().given_up.times
     }
 
     /// A reader ends.
@@ -257,36 +306,38 @@ impl Object {
     }
 
     /// Up to where the bytes from `at` may be read now; waits until there are any, and sees to it
-    /// that they come. At the end of the object it answers `at`.
+    /// that they come. At the end of the object it answers `at`. `seen` is what [`Object::enter`]
+    /// answered, and kept here: how often transfers were given up before this reader's last byte.
     pub(crate) fn poll_readable(
         self: &Arc<Self>,
         source: &Arc<Source>,
         (at, until): (u64, Option<u64>),
-        seen: u64,
+        seen: &mut u64,
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Broken>> {
         let mut state = self.state();
         if let Some(reason) = &state.condemned {
             return Poll::Ready(Err(Broken::Condemned(reason.clone())));
         }
-        let given_up = state.given_up.0 > seen;
-        if given_up && state.flight.present().around(at).is_none() {
-            let why = state.given_up.1.clone();
-            return Poll::Ready(Err(why.unwrap_or_else(|| Broken::Upstream(String::new()))));
+        let present = state.flight.present().reach(at);
+        let reach = self.allowed(&state, at, present);
+        let ends = state.flight.total().is_some_and(|total| at >= total);
+        if reach > at || (ends && self.may_end(&state)) {
+            *seen = state.given_up.times;
+            return Poll::Ready(Ok(reach));
         }
-        match state.flight.want(at, until) {
-            Step::Ready(reach) => {
-                let reach = self.allowed(&state, at, reach);
-                let ends = state.flight.total() == Some(at);
-                if reach > at || (ends && self.may_end(&state)) {
-                    return Poll::Ready(Ok(reach));
-                }
-                if state.unchecked.around(at).is_some() {
-                    check::start(self, &mut state, at);
-                }
-            }
-            Step::Wait => {}
-            Step::Start(run) => {
+        let step = if state.unchecked.around(at).is_some() {
+            check::start(self, &mut state, at);
+            Ok(Step::Wait)
+        } else if present > at || ends {
+            self.verdict(&mut state, *seen)
+        } else {
+            missing(&mut state, (at, until), *seen)
+        };
+        match step {
+            Err(why) => return Poll::Ready(Err(why)),
+            Ok(Step::Ready(_) | Step::Wait) => {}
+            Ok(Step::Start(run)) => {
                 state.waiting.push(cx.waker().clone());
                 drop(state);
                 fill::start(Arc::clone(self), run, Arc::clone(source), None);
@@ -295,6 +346,25 @@ impl Object {
         }
         state.waiting.push(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// The byte is there, but nobody may have it before the whole was compared: sees to it that all
+    /// of it comes, and that it is compared then.
+    fn verdict(self: &Arc<Self>, state: &mut State, seen: u64) -> Result<Step, Broken> {
+        if state.flight.is_complete() {
+            if state.verdict != Verdict::Coming {
+                let object = Arc::clone(self);
+                tokio::task::spawn_blocking(move || object.conclude());
+            }
+            return Ok(Step::Wait);
+        }
+        if !state.flight.runs().is_empty() {
+            return Ok(Step::Wait);
+        }
+        if let Some(why) = state.given_up.why(seen, |_| true) {
+            return Err(why);
+        }
+        Ok(state.flight.fill().map_or(Step::Wait, Step::Start))
     }
 
     /// How far readers may go of what is there.
@@ -311,19 +381,24 @@ impl Object {
 
     /// Whether the last bytes may be given out.
     fn may_end(&self, state: &State) -> bool {
-        state.verified || self.promise.sha256.is_none() || self.promise.pieces.is_some()
+        state.verdict == Verdict::Right
+            || self.promise.sha256.is_none()
+            || self.promise.pieces.is_some()
     }
 
     /// A run for what is missing, when enough is there to want the rest.
     pub(crate) fn fill(&self) -> Option<Run> {
         let mut state = self.state();
-        if state.condemned.is_some() { None } else { state.flight.fill() }
+        if state.condemned.is_some() || state.retired { None } else { state.flight.fill() }
     }
 
-    /// The run as it is now; `None` when it is over or the object is condemned.
+    /// The run as it is now; `None` when it is over, the object is condemned, or nobody will ever
+    /// read what it brings.
     pub(crate) fn run(&self, run: &Run) -> Option<Run> {
         let state = self.state();
-        if state.condemned.is_some() { None } else { state.flight.run(run.id).cloned() }
+        let is_for_nobody = state.retired && self.readers() == 0;
+        let is_wanted = state.condemned.is_none() && !is_for_nobody;
+        state.flight.run(run.id).filter(|_| is_wanted).cloned()
     }
 
     /// The first run of a new object, whose bytes are coming already.
@@ -349,8 +424,10 @@ impl Object {
     /// A run was given up: whoever waits for its bytes hears why.
     pub(crate) fn give_up(&self, run: &Run, why: Broken) {
         let mut state = self.state();
+        let run = state.flight.run(run.id).unwrap_or(run).clone();
         state.flight.over(run.id);
-        state.given_up = (state.given_up.0 + 1, Some(why));
+        state.given_up.times += 1;
+        state.given_up.last = Some((run.at..run.end.unwrap_or(u64::MAX), why));
         wake(&mut state);
     }
 
@@ -366,6 +443,12 @@ impl Object {
         self.unlink();
     }
 
+    /// Nobody new gets it, and the files go.
+    pub(crate) fn retire(&self) {
+        self.state().retired = true;
+        self.unlink();
+    }
+
     /// Takes the names away; whoever reads goes on reading.
     pub(crate) fn unlink(&self) {
         // Without its journal an object does not exist.
@@ -376,6 +459,7 @@ impl Object {
                 tracing::warn!(path = %path.display(), %error, "cannot be removed");
             }
         }
+        self.shared.forget(&self.data);
     }
 
     /// Notes the time of the last use, so that a restart knows it.
@@ -388,7 +472,7 @@ impl Object {
     /// Writes a line. A journal that cannot be written costs what it did not note, nothing more.
     fn note(&self, line: &Line) {
         let journal = OpenOptions::new().append(true).open(&self.journal_path);
-        match journal.and_then(|mut journal| journal.write_all(&encode(line))) {
+        match journal.and_then(|journal| append(&journal, &encode(line))) {
             // It was taken away meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -403,6 +487,25 @@ impl Drop for Object {
     fn drop(&mut self) {
         self.shared.shrank(self.bytes());
     }
+}
+
+/// Writes all of a line or nothing: lines behind a torn one would count for nothing.
+fn append(mut journal: &File, line: &[u8]) -> std::io::Result<()> {
+    let before = journal.metadata()?.len();
+    journal.write_all(line).inspect_err(|_| {
+        let _ = journal.set_len(before);
+    })
+}
+
+/// The byte is not there: has it brought, unless that was just given up.
+fn missing(state: &mut State, (at, until): (u64, Option<u64>), seen: u64) -> Result<Step, Broken> {
+    let comes = |run: &Run| run.at <= at && run.end.is_none_or(|end| at < end);
+    if !state.flight.runs().iter().any(comes)
+        && let Some(why) = state.given_up.why(seen, |bytes| bytes.contains(&at))
+    {
+        return Err(why);
+    }
+    Ok(state.flight.want(at, until))
 }
 
 pub(super) fn wake(state: &mut State) {

@@ -7,7 +7,7 @@ use crate::spool::journal::{Pieces, Promise};
 use crate::upstream::Upstream;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::StreamExt;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use stratus_model::Algorithm;
 use url::Url;
 
@@ -28,6 +28,11 @@ fn manifest_url(image: &Url) -> Option<Url> {
 
 /// Asks the upstream what the bytes at a URL must be. Whatever goes wrong, nothing is known then.
 pub(crate) async fn ask(upstream: &Upstream, image: &Url, headers: &HeaderMap) -> Option<Told> {
+    // Everybody who wants the image waits for it: all of it may take as long as a head.
+    tokio::time::timeout(upstream.head_time, read(upstream, image, headers)).await.ok().flatten()
+}
+
+async fn read(upstream: &Upstream, image: &Url, headers: &HeaderMap) -> Option<Told> {
     let url = manifest_url(image).filter(|_| upstream.manifests)?;
     let response = upstream.send(Method::GET, &url, headers.clone(), None).await.ok()?;
     if response.status() != http::StatusCode::OK {
@@ -69,10 +74,19 @@ fn told(text: &[u8]) -> Option<Told> {
 }
 
 /// What is promised of a response with this head and size.
-pub(crate) fn of(told: Option<Told>, headers: &HeaderMap, total: Option<u64>) -> Promise {
-    match told {
-        Some(told) if Some(told.bytes) == total && !headers.contains_key("content-encoding") => {
-            told.promise
+pub(crate) fn of(
+    told: Option<Told>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    total: Option<u64>,
+) -> Promise {
+    let is_image = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT)
+        && !headers.contains_key("content-encoding");
+    match told.filter(|_| is_image) {
+        Some(Told { bytes, promise }) if Some(bytes) == total => promise,
+        // Pieces need their places. The digest of all will tell whether the length is a lie.
+        Some(Told { promise, .. }) if promise.sha256.is_some() => {
+            Promise { pieces: None, ..promise }
         }
         _ => Promise { sha256: repr_digest(headers), ..Promise::default() },
     }

@@ -1,6 +1,6 @@
 //! What happens to a request.
 
-use crate::answer::answer;
+use crate::answer::{answer, is_at_hand};
 use crate::fetch::{Ask, Fetched, fetch, for_transfers};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
@@ -23,7 +23,7 @@ use stratus_cache_policy::outgoing::{Pseudonym, is_for_us};
 use stratus_cache_policy::request_directives::RequestDirectives;
 use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
-    may_be_shared, on_error, preconditions_hold, serve_validated,
+    may_be_shared, on_error, partial, preconditions_hold, serve_validated,
 };
 use stratus_serve::Interim;
 use url::Url;
@@ -192,7 +192,9 @@ impl Cache {
                     return pass(self, asked, body.take().unwrap_or_default(), why).await;
                 }
             };
-            let stored = candidate.as_ref().map(|(object, _)| Arc::clone(object));
+            // Half of something is no answer when the upstream fails.
+            let stored = candidate.as_ref().filter(|_| why != Forward::Partial);
+            let stored = stored.map(|(object, _)| Arc::clone(object));
             if alone || round + 1 == ROUNDS {
                 let fetched = fetch(self, asked.ask(candidate), None).await;
                 if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
@@ -238,7 +240,11 @@ impl Cache {
         match decision {
             Decision::Serve(serve) => {
                 let object = &objects[serve.which];
-                self.serve(asked, object, &serve, self.hit(&serve), "hit")
+                if is_at_hand(object, &serve, asked) {
+                    self.serve(asked, object, &serve, self.hit(&serve), "hit")
+                } else {
+                    self.complete(asked, object)
+                }
             }
             Decision::ServeWhileRevalidating(serve, conditions) => {
                 let object = &objects[serve.which];
@@ -255,11 +261,28 @@ impl Cache {
                 Next::Ask(why, object.map(|object| (object, Conditions::default())))
             }
             Decision::Fetch(why) => Next::Ask(why, None),
-            Decision::GatewayTimeout => {
-                let detail = "The request wants a stored answer only, and none can be used.";
-                Next::Answer(self.problem(StatusCode::GATEWAY_TIMEOUT, "only-if-cached", detail))
-            }
+            Decision::GatewayTimeout => Next::Answer(self.not_stored()),
         }
+    }
+
+    /// Bytes are missing. Before a head goes out, the upstream must say that it still has them;
+    /// without a strong validator what is there is of no use.
+    fn complete(&self, asked: &Asked, object: &Arc<Object>) -> Next {
+        if RequestDirectives::of(&asked.headers).only_if_cached {
+            return Next::Answer(self.not_stored());
+        }
+        let head = object.head();
+        let conditions = partial::if_range(&head).and_then(|_| Conditions::of(&head));
+        if conditions.is_some() {
+            self.spool.make_room_for(object);
+        }
+        let candidate = conditions.map(|conditions| (Arc::clone(object), conditions));
+        Next::Ask(Forward::Partial, candidate)
+    }
+
+    fn not_stored(&self) -> Response {
+        let detail = "The request wants a stored answer only, and none can be used.";
+        self.problem(StatusCode::GATEWAY_TIMEOUT, "only-if-cached", detail)
     }
 
     fn hit(&self, serve: &Serve) -> CacheStatus {

@@ -1,11 +1,13 @@
 //! Where an object's bytes come from: an upstream, a URL, and the headers that choose among variants.
 
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Upstream, UpstreamError, pieces};
+use bytes::Bytes;
+use futures_util::future::ready;
+use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::Response;
 use std::sync::Arc;
-use stratus_cache_policy::flight::Run;
 use stratus_cache_policy::{Stored, partial};
 use url::Url;
 
@@ -36,22 +38,41 @@ pub(crate) enum SourceFault {
 pub(crate) struct Incoming {
     /// Where the first of them belongs.
     pub(crate) at: u64,
+    /// Where a part ends, whatever its framing brings; `None`: where the answer ends.
+    pub(crate) end: Option<u64>,
     pub(crate) response: Response,
 }
 
+impl Incoming {
+    /// The bytes as they come.
+    pub(crate) fn pieces(self) -> impl Stream<Item = Result<Bytes, reqwest::Error>> + Send + Unpin {
+        let left = self.end.map_or(u64::MAX, |end| end.saturating_sub(self.at));
+        let limited = pieces(self.response).scan(left, |left, piece| {
+            let piece = piece.map(|mut piece| {
+                piece.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= piece.len() as u64;
+                piece
+            });
+            let is_surplus = *left == 0 && piece.as_ref().is_ok_and(Bytes::is_empty);
+            ready((!is_surplus).then_some(piece))
+        });
+        Box::pin(limited)
+    }
+}
+
 impl Source {
-    /// Asks for the bytes of a run, of an object of `total` bytes with this head.
+    /// Asks for the bytes from `at` to `end` of an object of `total` bytes with this head.
     pub(crate) async fn ask(
         &self,
-        run: &Run,
+        (at, end): (u64, Option<u64>),
         total: Option<u64>,
         head: &Stored,
     ) -> Result<Incoming, SourceFault> {
-        let whole = run.at == 0 && run.end == total;
+        let whole = at == 0 && end == total;
         let mut headers = self.headers.clone();
         if !whole {
-            let last = run.end.map(|end| (end - 1).to_string()).unwrap_or_default();
-            if let Ok(range) = HeaderValue::try_from(format!("bytes={}-{last}", run.at)) {
+            let last = end.map(|end| (end - 1).to_string()).unwrap_or_default();
+            if let Ok(range) = HeaderValue::try_from(format!("bytes={at}-{last}")) {
                 headers.insert(header::RANGE, range);
             }
             if let Some(validator) = partial::if_range(head) {
@@ -59,13 +80,13 @@ impl Source {
             }
         }
         let response = self.upstream.send(Method::GET, &self.url, headers, None).await?;
-        self.accept(response, run, total, head)
+        self.accept(response, at, total, head)
     }
 
     fn accept(
         &self,
         response: Response,
-        run: &Run,
+        at: u64,
         total: Option<u64>,
         head: &Stored,
     ) -> Result<Incoming, SourceFault> {
@@ -79,12 +100,12 @@ impl Source {
             StatusCode::PARTIAL_CONTENT => {
                 let said = partial::part(response.headers())
                     .map_err(|error| SourceFault::Nonsense(error.to_string()))?;
-                if said.total != total || !same {
+                if (total.is_some() && said.total != total) || !same {
                     return Err(SourceFault::Changed(format!("{} bytes", shown(said.total))));
                 }
                 let range = said.range;
-                if range.start != run.at {
-                    let text = format!("with bytes from {} instead of {}", range.start, run.at);
+                if range.start != at {
+                    let text = format!("with bytes from {} instead of {at}", range.start);
                     return Err(SourceFault::Nonsense(text));
                 }
                 if let Some(length) = response.content_length()
@@ -92,15 +113,15 @@ impl Source {
                 {
                     return Err(SourceFault::Nonsense("a range of another length".into()));
                 }
-                Ok(Incoming { at: range.start, response })
+                Ok(Incoming { at: range.start, end: Some(range.end), response })
             }
             // All of it, because ranges are not its strength; good if it is the same.
-            StatusCode::OK if same || (run.at == 0 && !can_be_joined) => {
+            StatusCode::OK if same || (at == 0 && !can_be_joined) => {
                 match (response.content_length(), total) {
                     (Some(length), Some(total)) if length != total => {
                         Err(SourceFault::Changed(format!("{length} bytes")))
                     }
-                    _ => Ok(Incoming { at: 0, response }),
+                    _ => Ok(Incoming { at: 0, end: None, response }),
                 }
             }
             StatusCode::OK

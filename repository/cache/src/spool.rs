@@ -31,6 +31,9 @@ use stratus_cache_policy::evict::{Resident, victims};
 /// for itself.
 const LOW_WATER: u64 = 90;
 
+/// Room for a response of unknown length.
+const UNKNOWN: u64 = 64 << 20;
+
 /// Why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
@@ -85,7 +88,7 @@ impl Spool {
             .create(&objects)
             .map_err(io("create", &objects))?;
         let lock = lock_folder(directory)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(room.size));
         let found = load::load(&objects, &shared)?;
         let spool = Self {
             directory: directory.to_owned(),
@@ -152,7 +155,9 @@ impl Spool {
         total: Option<u64>,
         promise: Promise,
     ) -> Result<Arc<Object>, NotStored> {
-        if !self.make_room(total.unwrap_or(0)) {
+        // Of what has no length nobody knows how much room it needs; it gets some to begin with.
+        let bytes = total.unwrap_or_else(|| UNKNOWN.min(self.room.size / 10));
+        if !self.make_room(bytes) && total.is_some() {
             return Err(NotStored::NoRoom);
         }
         let id = uuid::Uuid::new_v4().simple().to_string();
@@ -204,7 +209,7 @@ impl Spool {
             if old.is_pinned() {
                 object.pin(true);
             }
-            old.unlink();
+            old.retire();
         }
     }
 
@@ -218,14 +223,14 @@ impl Spool {
             }
         }
         drop(index);
-        object.unlink();
+        object.retire();
     }
 
     /// Takes everything under a key away; answers how many there were.
     pub(crate) fn purge(&self, key: &str) -> usize {
         let removed = self.write().remove(key).unwrap_or_default();
         for object in &removed {
-            object.unlink();
+            object.retire();
         }
         removed.len()
     }
@@ -237,6 +242,14 @@ impl Spool {
         for object in condemned {
             self.remove(&object);
         }
+    }
+
+    /// Makes room for the missing bytes of an object, which stays itself.
+    pub(crate) fn make_room_for(&self, object: &Object) {
+        let missing = object.total().map_or(0, |total| total.saturating_sub(object.bytes()));
+        object.enter();
+        self.make_room(missing);
+        object.leave();
     }
 
     /// Makes room for so many bytes more, within the budget and above the floor of free space.

@@ -24,7 +24,8 @@ pub(crate) struct Upstream {
     pub(crate) base: Url,
     client: Client,
     login: Option<HeaderValue>,
-    head_time: Duration,
+    store_private: bool,
+    pub(crate) head_time: Duration,
     complete_from: u8,
     pub(crate) manifests: bool,
     /// Bytes of bodies that came for the store.
@@ -102,6 +103,7 @@ impl Upstream {
             base: settings.url.clone(),
             client,
             login: settings.login()?,
+            store_private: settings.store_private,
             head_time: settings.head_time,
             complete_from: settings.complete_from,
             manifests: settings.manifests,
@@ -130,6 +132,18 @@ impl Upstream {
         url.set_query(query);
         let below = url.path().strip_prefix(&base);
         below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')).then_some(url)
+    }
+
+    /// The headers of a request as the rules about storing must see them: our own login counts as
+    /// one, unless the site says that it stands for everybody.
+    pub(crate) fn with_login(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        if let Some(login) = &self.login
+            && !self.store_private
+        {
+            headers.insert(header::AUTHORIZATION, login.clone());
+        }
+        headers
     }
 
     /// Whether the rest of an object is fetched though nobody asked for it.

@@ -5,14 +5,20 @@
 
 mod appliance;
 mod browser;
+mod cache;
 mod directory;
+mod origin;
 mod programs;
+mod reader;
 mod repository;
 mod requests;
 
 pub use appliance::{Appliance, disk};
 pub use browser::Browser;
+pub use cache::{Cache, CacheSetup};
 pub use directory::{DIRECTORY_PASSWORD, Directory};
+pub use origin::{Faults, FaultyOrigin, Length, Page, Tally};
 pub use programs::{Output, program, run, tool};
+pub use reader::{Got, Readers};
 pub use repository::{PASSWORD, Repository, Setup};
 pub use requests::Answer;

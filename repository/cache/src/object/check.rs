@@ -1,6 +1,6 @@
 //! Bytes that were stored before, compared with the checksums that were noted then.
 
-use super::{Object, State, wake};
+use super::{Object, State, Verdict, wake};
 use crate::spool::journal::Line;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +24,15 @@ pub(super) fn start(object: &Arc<Object>, state: &mut State, at: u64) {
 }
 
 impl Object {
+    /// The bytes from here on may not be in the file any more: they are compared before anybody else
+    /// gets them.
+    pub(crate) fn doubt(&self, at: u64) {
+        let mut state = self.state();
+        if let Some(span) = state.flight.present().around(at) {
+            state.unchecked.insert(at..span.end);
+        }
+    }
+
     /// Compares the records that touch a range; what is wrong is forgotten, and fetched again by
     /// whoever needs it. Answers how many bytes were wrong.
     fn check(&self, range: Range<u64>) -> u64 {
@@ -63,9 +72,16 @@ impl Object {
         state.flight.lost(bytes);
         self.shared.shrank(before - state.flight.present().bytes());
         state.records.retain(|r| r.bytes.end <= from || r.bytes.start >= to);
-        state.verified = false;
+        state.verdict = Verdict::None;
         state.prefix = super::writer::Prefix::default();
         self.note(&Line::Lost(from, to));
+    }
+
+    /// Compares everything that was stored before the start and not compared since.
+    pub(super) fn check_all(&self) {
+        if !self.state().unchecked.is_empty() {
+            self.check(0..u64::MAX);
+        }
     }
 
     /// Compares everything that is stored. Answers how many bytes were read, and how many wrong.

@@ -1,6 +1,6 @@
 //! Bytes of a run on their way into the file: written, summed, compared, made visible.
 
-use super::{Object, wake};
+use super::{Object, Verdict, wake};
 use crate::spool::journal::{Line, Record};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use stratus_cache_policy::spans::Spans;
 /// Bytes that are read at once when a digest is made from the file.
 const READ_BYTES: usize = 1 << 20;
 /// Bytes that one line of the journal is about, where no piece says otherwise.
-const RECORD_BYTES: u64 = 1 << 20;
+const RECORD_BYTES: u64 = 256 << 10;
 
 /// The digest of the first bytes, as far as they came in order.
 #[derive(Clone, Default)]
@@ -52,15 +52,25 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(object: Arc<Object>, run: Run) -> Result<Self, WriteFault> {
-        let file = object.data().map_err(WriteFault::Io)?;
+        let file = Arc::clone(object.data().map_err(WriteFault::Io)?.file());
         let at = run.at;
         let (piece, crc) = (Sha256::new(), crc32fast::Hasher::new());
         Ok(Self { object, file, run, at, piece, crc, noted: at })
     }
 
+    /// Where the next byte goes.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Takes consecutive bytes. Answers whether the run has all it is for.
     pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<bool, WriteFault> {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
+        // Where the length was known, room was made before the first byte came.
+        let bytes = batch.iter().map(|part| part.len() as u64).sum();
+        if self.object.total().is_none() && !self.object.has_room_for(bytes) {
+            return Err(WriteFault::NoRoom);
+        }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
             None => self.write_as_it_comes(batch, run.end),
             Some(size) => self.write_pieces(batch, run.end, size),
@@ -83,10 +93,10 @@ impl Writer {
         if fresh {
             self.sum_record(batch, bytes.end - bytes.start);
         } else {
-            self.finish();
+            self.note_up_to(bytes.start);
             // What was there already is in the journal; the rest is read again for its checksum.
             self.object.note_unnoted(&bytes);
-            self.noted = self.at;
+            self.noted = bytes.end;
         }
         if self.at - self.noted >= RECORD_BYTES || over {
             self.finish();
@@ -105,12 +115,18 @@ impl Writer {
 
     /// Puts what came since the last line into the journal.
     pub(crate) fn finish(&mut self) {
-        let crc = std::mem::take(&mut self.crc).finalize();
-        let end = if self.object.promise.pieces.is_some() { self.noted } else { self.at };
-        if self.noted < end {
-            self.object.note_bytes(Record { bytes: self.noted..end, crc });
+        // Half of a piece is nothing to note.
+        if self.object.promise.pieces.is_none() {
+            self.note_up_to(self.at);
         }
-        self.noted = end;
+    }
+
+    fn note_up_to(&mut self, end: u64) {
+        if self.noted < end {
+            let crc = std::mem::take(&mut self.crc).finalize();
+            self.object.note_bytes(Record { bytes: self.noted..end, crc });
+            self.noted = end;
+        }
     }
 
     /// Only whole pieces may be read, after they were compared.
@@ -152,7 +168,6 @@ impl Writer {
             self.at = piece.start;
             return Err(WriteFault::WrongPiece(piece));
         }
-        self.noted = piece.end;
         let (over, fresh) = self.object.arrived(&self.run, &piece);
         if fresh {
             self.object.note_bytes(Record { bytes: piece, crc });
@@ -228,7 +243,7 @@ impl Object {
         while !range.is_empty() {
             let want = usize::try_from(range.end - range.start).unwrap_or(READ_BYTES);
             let part = &mut buffer[..want.min(READ_BYTES)];
-            data.read_exact_at(part, range.start)?;
+            data.file().read_exact_at(part, range.start)?;
             each(part);
             range.start += part.len() as u64;
         }
@@ -257,12 +272,49 @@ impl Object {
         self.state().prefix = prefix;
     }
 
+    /// The digest of the bytes that are there from the beginning on, at most up to `limit`, and
+    /// where they end.
+    pub(crate) fn sum_beginning(&self, limit: u64) -> std::io::Result<(Sha256, u64)> {
+        let end = self.state().flight.present().reach(0).min(limit);
+        let mut sha256 = Sha256::new();
+        self.read_through(0..end, |part| sha256.update(part))?;
+        Ok((sha256, end))
+    }
+
+    /// Whether these bytes are what a piece must be.
+    pub(crate) fn is_piece(&self, number: u64, bytes: &[u8]) -> bool {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let pieces = self.promise.pieces.as_ref();
+        pieces.and_then(|pieces| pieces.sha256.get(number)) == Some(&digest)
+    }
+
     /// All bytes are there: compares the digest, and lets the last bytes go or throws all away.
     pub(crate) fn conclude(&self) {
+        {
+            let mut state = self.state();
+            let is_told = self.promise.sha256.is_some() || self.promise.pieces.is_some();
+            let is_due = is_told && state.flight.is_complete() && state.condemned.is_none();
+            if !is_due || state.verdict != Verdict::None {
+                return;
+            }
+            state.verdict = Verdict::Coming;
+        }
+        // What was stored before the start may have changed: better a part again than all of it.
+        self.check_all();
+        self.compare();
+        let mut state = self.state();
+        if state.verdict == Verdict::Coming {
+            state.verdict = Verdict::None;
+        }
+        wake(&mut state);
+    }
+
+    fn compare(&self) {
         let (mut prefix, total) = {
             let mut state = self.state();
             let Some(total) = state.flight.total() else { return };
-            if state.verified || !state.flight.is_complete() || state.condemned.is_some() {
+            if !state.flight.is_complete() {
                 return;
             }
             (std::mem::take(&mut state.prefix), total)
@@ -279,8 +331,10 @@ impl Object {
             }
         }
         let mut state = self.state();
-        state.verified = true;
-        self.note(&Line::Verified);
-        wake(&mut state);
+        // A scrub may have found something meanwhile.
+        if state.verdict == Verdict::Coming && state.flight.is_complete() {
+            state.verdict = Verdict::Right;
+            self.note(&Line::Verified);
+        }
     }
 }

@@ -21,7 +21,11 @@ pub(super) fn load(
 ) -> Result<HashMap<Arc<str>, Vec<Arc<Object>>>, SpoolError> {
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(objects).map_err(io("list", objects))? {
-        folders.push(entry.map_err(io("list", objects))?.path());
+        let entry = entry.map_err(io("list", objects))?;
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+            _ => remove(&entry.path()),
+        }
     }
     let shares = folders.chunks(folders.len().div_ceil(THREADS).max(1));
     let found: Vec<Arc<Object>> = std::thread::scope(|scope| {
@@ -76,10 +80,15 @@ fn load_folder(folder: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Object>>, 
             owned.insert(data);
         }
     }
-    for stray in files.iter().filter(|path| !owned.contains(*path)) {
-        std::fs::remove_file(stray).map_err(io("remove", stray))?;
-    }
+    files.iter().filter(|path| !owned.contains(*path)).for_each(|stray| remove(stray));
     Ok(found)
+}
+
+/// What belongs to no object goes. A folder, which is nothing of ours, is let alone.
+fn remove(stray: &Path) {
+    if let Err(error) = std::fs::remove_file(stray) {
+        tracing::warn!(path = %stray.display(), %error, "does not belong here and cannot be removed");
+    }
 }
 
 /// One object; `None` where its files are not fit for use.
@@ -91,7 +100,8 @@ fn load_object(journal_path: &Path, data_path: &Path, shared: &Arc<Shared>) -> O
     }
     let mut text = Vec::new();
     journal.read_to_end(&mut text).ok()?;
-    let told = read(&text)?;
+    // Without a length nobody knows where the rest would belong.
+    let told = read(&text).filter(|told| told.identity.total.is_some())?;
     // The next line begins where the last whole one ends.
     if metadata.len() > told.length as u64 {
         journal.set_len(told.length as u64).ok()?;
@@ -99,7 +109,8 @@ fn load_object(journal_path: &Path, data_path: &Path, shared: &Arc<Shared>) -> O
     let length = std::fs::metadata(data_path).ok()?.len();
     let used = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
     let mut records = told.records;
-    records.retain(|record| record.bytes.end <= length);
+    let end = told.identity.total.map_or(length, |total| total.min(length));
+    records.retain(|record| record.bytes.end <= end);
     Some(Object::new(Parts {
         key: told.identity.key.into(),
         promise: told.identity.promise,

@@ -1,30 +1,39 @@
 //! What all objects share: how much room they take, and the files that were used lately, kept open.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use stratus_serve::file_body::MappedFile;
 
 /// Files kept open when nobody uses them.
 const KEPT: usize = 512;
 
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
+    /// Bytes that all objects may take.
+    budget: u64,
     occupied: AtomicU64,
-    recent: Mutex<Recent>,
-}
-
-#[derive(Debug, Default)]
-struct Recent {
-    files: Vec<Arc<File>>,
-    next: usize,
+    /// The one used longest ago first.
+    recent: Mutex<VecDeque<Arc<MappedFile>>>,
 }
 
 /// A file that is opened when somebody needs it.
 #[derive(Debug, Default)]
-pub(crate) struct Lazy(Mutex<Weak<File>>);
+pub(crate) struct Lazy(Mutex<Weak<MappedFile>>);
 
 impl Shared {
+    pub(crate) fn new(budget: u64) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
+    /// Whether the objects may take so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.occupied().saturating_add(bytes) <= self.budget
+    }
+
     /// Bytes of all objects.
     pub(crate) fn occupied(&self) -> u64 {
         self.occupied.load(Ordering::Relaxed)
@@ -40,24 +49,44 @@ impl Shared {
 
     /// The file, for reading and writing. As long as somebody holds it, it is the same one, whatever
     /// happened to its name.
-    pub(crate) fn open(&self, lazy: &Lazy, path: &Path) -> std::io::Result<Arc<File>> {
+    /// `length` bytes of it are mapped, where the length is known.
+    pub(crate) fn open(
+        &self,
+        lazy: &Lazy,
+        path: &Path,
+        length: Option<u64>,
+    ) -> std::io::Result<Arc<MappedFile>> {
         let mut open = lazy.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.upgrade() {
             return Ok(file);
         }
-        let file = Arc::new(OpenOptions::new().read(true).write(true).open(path)?);
+        let file = OpenOptions::new().read(true).write(true).open(path).or_else(|error| {
+            // What cannot be written any more can still be read.
+            match error.kind() {
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => File::open(path),
+                _ => Err(error),
+            }
+        })?;
+        // A file is made as long as it will be, and never made shorter.
+        let file = Arc::new(MappedFile::new(file, length.unwrap_or(0)));
         *open = Arc::downgrade(&file);
         self.keep(Arc::clone(&file));
         Ok(file)
     }
 
-    fn keep(&self, file: Arc<File>) {
+    fn keep(&self, file: Arc<MappedFile>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = recent.next;
-        recent.next = (next + 1) % KEPT;
-        match recent.files.get_mut(next) {
-            Some(place) => *place = file,
-            None => recent.files.push(file),
+        recent.push_back(file);
+        if recent.len() > KEPT {
+            recent.pop_front();
         }
+    }
+
+    /// The file has no name any more: whoever uses it goes on, and then its room is free.
+    pub(crate) fn forget(&self, lazy: &Lazy) {
+        let open = lazy.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let Some(file) = open else { return };
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|other| !Arc::ptr_eq(other, &file));
     }
 }
