@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How long a held reply waits before it goes out in any case.
-const HELD_AT_MOST: Duration = Duration::from_secs(10);
+const HELD_AT_MOST: Duration = Duration::from_secs(30);
 
 /// One answer of the origin.
 #[derive(Clone, Debug)]
