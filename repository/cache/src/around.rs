@@ -59,7 +59,7 @@ async fn bring(
     let mut failures = 0;
     loop {
         let from = sieve.next;
-        let reason = match source.ask((from, sieve.end), object.total(), &head).await {
+        let reason = match source.ask((from, sieve.end), object.total(), Some(&head)).await {
             Ok(incoming) => match pass(source, incoming, &mut sieve, tell).await {
                 Passed::All => return Ok(()),
                 Passed::Wrong(reason) => return Err(condemned(object, reason)),

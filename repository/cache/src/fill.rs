@@ -20,6 +20,9 @@ pub(crate) const ATTEMPTS: u32 = 6;
 /// Before the second attempt; doubled each time, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
+/// Attempts at the upstream before another place is asked, and places that are known at most.
+const PATIENT_WITH_UPSTREAM: u32 = 2;
+const PLACES: usize = 8;
 /// How often a piece that is not what it should be is fetched again.
 const WRONG_PIECES: u32 = 3;
 
@@ -79,12 +82,16 @@ async fn fill(
     let can_be_joined = partial::if_range(&head).is_some();
     let (mut failures, mut wrong) = (0, 0);
     let mut writer: Option<Writer> = None;
+    let elsewhere = elsewhere(object, source);
     loop {
         let Some(now) = object.run(run) else { return Ok(()) };
         let at = writer.as_ref().map_or(now.at, Writer::at);
         let incoming = match first.take() {
             Some(incoming) => Ok(incoming),
-            None => source.ask((at, now.end), object.total(), &head).await,
+            None => match other_place(&elsewhere, failures) {
+                Some(place) => place.ask((at, now.end), object.total(), None).await,
+                None => source.ask((at, now.end), object.total(), Some(&head)).await,
+            },
         };
         let outcome = match incoming {
             Ok(incoming) => {
@@ -92,7 +99,7 @@ async fn fill(
                 writer = ended.1;
                 ended.0
             }
-            Err(SourceFault::Changed(what)) => {
+            Err(SourceFault::Changed(what)) if other_place(&elsewhere, failures).is_none() => {
                 let reason = format!("the upstream has other bytes now ({what})");
                 object.condemn(&reason);
                 return Err(Broken::Condemned(reason));
@@ -136,6 +143,19 @@ async fn fill(
         tracing::info!(key = %object.key, at = reached, %reason, "a transfer begins again");
         tokio::time::sleep(pause(failures)).await;
     }
+}
+
+/// Where else the bytes are: only where each piece is compared, whoever sends it.
+fn elsewhere(object: &Object, source: &Source) -> Vec<Source> {
+    let locations = object.promise.pieces.as_ref().map(|_| &object.promise.locations);
+    let places = locations.into_iter().flatten().take(PLACES);
+    places.filter_map(|location| source.elsewhere(location)).collect()
+}
+
+/// The place to ask after so many failures; `None`: the upstream.
+fn other_place(elsewhere: &[Source], failures: u32) -> Option<&Source> {
+    let others = usize::try_from(failures.checked_sub(PATIENT_WITH_UPSTREAM)?).ok()?;
+    elsewhere.get(others % elsewhere.len().max(1))
 }
 
 /// Exponential, with jitter so that many do not come at once.
