@@ -156,6 +156,11 @@ impl Body for SpoolBody {
             if let Some(file) = &mut this.readable {
                 if let Some(frame) = ready!(Pin::new(file).poll_frame(cx)) {
                     let frame = match frame {
+                        Err(error @ FileBodyError::Truncated { .. }) => {
+                            // Written again, it would have holes that others may be about to send.
+                            this.object.condemn("others have cut its file short");
+                            return Poll::Ready(Some(Err(error.into())));
+                        }
                         Err(error) if this.doubted != Some(this.at) => {
                             // Somebody else touched the file: what is gone is fetched again.
                             tracing::error!(key = %this.object.key, %error, "not readable");
