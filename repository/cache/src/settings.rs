@@ -159,6 +159,8 @@ impl Settings {
         upstreams.sort_by_key(|u| (u.host.is_none(), std::cmp::Reverse(u.prefix.len())));
         let rules = section.tables("prefetch");
         let prefetch = rules.iter().filter_map(prefetch).collect();
+        // Where clients find the cache; it is theirs to read.
+        let _: Option<Url> = section.parsed("url");
         let settings = Self { prefetch, ..Self::read(&section, upstreams) };
         let mut problems = section.finish();
         for table in tables.into_iter().chain(rules) {
@@ -296,6 +298,7 @@ mod tests {
     const GOOD: &str = r#"
 [cache]
 listen = "127.0.0.1:8480"
+url = "http://cache.example.org:8480"
 directory = "/var/cache/stratus"
 size = "200 GiB"
 [[cache.upstreams]]
