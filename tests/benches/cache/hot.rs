@@ -19,6 +19,7 @@ pub(crate) fn bench(plan: &Plan) {
     }
     by_tls(&encrypted, 1);
     by_tls(&peer, 1);
+    rustix::fs::sync();
     println!("| case | cache | GiB/s | CPU s per GiB |");
     println!("|---|---|---|---|");
     for clients in [1, 8] {
