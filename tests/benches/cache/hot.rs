@@ -52,8 +52,16 @@ fn print(plan: &Plan, case: &str, servers: [&Server; 2], work: impl Fn(&Server) 
 /// So many downloads at the same time with curl; answers how many.
 fn by_tls(server: &Server, clients: usize) -> usize {
     let url = format!("https://{}/big.bin", server.tls.unwrap_or(server.plain));
-    let get =
-        ["-s", "-k", "--fail", "--tls13-ciphers", "TLS_AES_256_GCM_SHA384", "-o", "/dev/null"];
+    let get = [
+        "-s",
+        "-k",
+        "--http1.1",
+        "--fail",
+        "--tls13-ciphers",
+        "TLS_AES_256_GCM_SHA384",
+        "-o",
+        "/dev/null",
+    ];
     std::thread::scope(|scope| {
         for _ in 0..clients {
             scope.spawn(|| run(tool("curl", "curl").args(get).arg(&url)).good());
