@@ -1,0 +1,1 @@
+//! The site file: every section, typed, with defaults and documentation.
