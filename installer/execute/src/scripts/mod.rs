@@ -1,0 +1,339 @@
+//! Steps as programs: each step is one POSIX shell script with a payload, made without looking at
+//! anything.
+//!
+//! What all of them keep: a second run changes nothing; killed at any point and run again, the
+//! result is the same; how something was before is recorded once below
+//! `/var/lib/stratus/installer/before/`, readable by root alone; a file is written beside its place,
+//! synced and renamed; no secret is on a command line. The shell parts are the `.sh` files beside
+//! this one.
+
+mod name;
+mod undo;
+
+use crate::host::{Deadlines, Work};
+use name::{absolute, key, named};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use stratus_plan::facts::NetworkTool;
+use stratus_plan::step::{Access, Action, File, Network, OurShare, Piece, Step, Unit, User};
+use stratus_site::HostName;
+
+pub use name::before_image;
+pub(crate) use name::quote;
+pub use undo::undo;
+
+const PRELUDE: &str = include_str!("prelude.sh");
+const FILES: &str = include_str!("files.sh");
+const ONED: &str = include_str!("oned.awk");
+const PACKAGES: &str = include_str!("packages.sh");
+const ACCOUNTS: &str = include_str!("accounts.sh");
+const UNITS: &str = include_str!("units.sh");
+const DATABASE: &str = include_str!("database.sh");
+const NETWORK: &str = include_str!("network.sh");
+const MACHINE: &str = include_str!("network_machine.sh");
+const UNDO: &str = include_str!("undo.sh");
+
+/// A step ready to be carried out.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The step itself.
+    pub work: Work,
+    /// What has to be run over a new connection within 60 s, or everything returns.
+    pub confirm: Option<Work>,
+}
+
+/// A step that cannot be carried out on any host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{value}` {reason}")]
+pub struct Unfit {
+    /// The value that does not fit.
+    pub value: String,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Contents of files of hosts that steps take over, by host and path.
+pub type Known = BTreeMap<(HostName, String), String>;
+
+/// The files of other hosts that a step has to know.
+pub fn needs(step: &Step) -> Vec<(HostName, String)> {
+    let files: Vec<&File> = match step {
+        Step::File(file) => vec![file],
+        Step::Network(network) => network.files.iter().collect(),
+        _ => Vec::new(),
+    };
+    let from = |piece: &Piece| match piece {
+        Piece::From { host, path } => Some((host.clone(), path.clone())),
+        Piece::Text(_) => None,
+    };
+    files.iter().flat_map(|f| f.content.iter().filter_map(from)).collect()
+}
+
+/// The program of a step. `root` is empty but in tests, where every path lies below it.
+pub fn job(step: &Step, known: &Known, root: &str, deadlines: Deadlines) -> Result<Job, Unfit> {
+    let mut program = Program::new(root)?;
+    let what = add(&mut program, step, known)?;
+    let confirm = match step {
+        Step::Network(_) => {
+            let mut program = Program::new(root)?;
+            program.uses(NETWORK).call("confirm_network", &[]);
+            Some(program.work("confirming the new network".into(), deadlines))
+        }
+        _ => None,
+    };
+    Ok(Job { work: program.work(what, deadlines), confirm })
+}
+
+fn add(program: &mut Program, step: &Step, known: &Known) -> Result<String, Unfit> {
+    match step {
+        Step::Packages { names } => {
+            let names = names.iter().map(|n| named(n)).collect::<Result<Vec<_>, _>>()?;
+            program.uses(PACKAGES).call("packages", &names);
+            Ok(format!("installing {}", names.join(" ")))
+        }
+        Step::Group { name, gid } => {
+            let gid = gid.map(|g| g.to_string()).unwrap_or_default();
+            program.uses(ACCOUNTS).call("make_group", &[named(name)?, &gid]);
+            Ok(format!("making the group {name}"))
+        }
+        Step::User(user) => add_user(program, user),
+        Step::Directory { path, access } => {
+            let (mode, at) = (octal(access), program.at(path)?);
+            let (owner, group) = owners(access)?;
+            program.uses(FILES).call("directory", &[&at, &mode, owner, group, &key("path", path)]);
+            Ok(format!("making {path}"))
+        }
+        Step::File(file) => add_file(program, file, known),
+        Step::Secret { path, access, prefix } => {
+            let (mode, at) = (octal(access), program.at(path)?);
+            let (owner, group) = owners(access)?;
+            program
+                .uses(FILES)
+                .call("secret", &[&at, &mode, owner, group, &key("path", path), prefix]);
+            Ok(format!("making the secret in {path}"))
+        }
+        Step::SshKey { user, path } => {
+            let at = program.at(path)?;
+            program.uses(FILES).call("ssh_key", &[named(user)?, &at, &key("path", path)]);
+            Ok(format!("making the key pair of {user}"))
+        }
+        Step::Unit(unit) => add_unit(program, unit),
+        Step::Action { action, inputs } => {
+            let mut words = vec![action_name(*action)];
+            for input in inputs {
+                words.push(absolute(input)?);
+            }
+            program.uses(PACKAGES).uses(UNITS).call("action", &words);
+            Ok(action_name(*action).replace('-', " "))
+        }
+        Step::Database { name, password_file } => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty() || !name.chars().all(plain) {
+                let reason = "is not a database: letters, digits and `_`";
+                return Err(Unfit { value: name.clone(), reason });
+            }
+            let file = program.at(password_file)?;
+            program.uses(DATABASE).call("database", &[name, &file]);
+            Ok(format!("making the database {name}"))
+        }
+        Step::Network(network) => add_network(program, network, known),
+    }
+}
+
+fn add_user(program: &mut Program, user: &User) -> Result<String, Unfit> {
+    let uid = user.uid.map_or_else(|| "-".to_owned(), |u| u.to_string());
+    let mut words = vec![
+        named(&user.name)?,
+        &uid,
+        named(&user.group)?,
+        absolute(&user.home)?,
+        absolute(&user.shell)?,
+    ];
+    for group in &user.groups {
+        words.push(named(group)?);
+    }
+    program.uses(ACCOUNTS).call("make_user", &words);
+    Ok(format!("making the user {}", user.name))
+}
+
+fn add_file(program: &mut Program, file: &File, known: &Known) -> Result<String, Unfit> {
+    let content = content(file, known)?;
+    let (mode, at, key) = (octal(&file.access), program.at(&file.path)?, key_of(file));
+    let (owner, group) = owners(&file.access)?;
+    let (length, digest) = program.carry(content.as_bytes());
+    let mut words = vec![at.as_str(), &mode, owner, group, &key, &length, &digest];
+    match &file.share {
+        OurShare::Whole => program.uses(FILES).call("whole", &words),
+        OurShare::Block { name, comment } => {
+            let marks = |c: char| c.is_ascii_graphic() && !matches!(c, '\\' | '\'');
+            for mark in [name, comment] {
+                if mark.is_empty() || !mark.chars().all(marks) {
+                    let reason = "does not mark a block: visible ASCII without backslash";
+                    return Err(Unfit { value: mark.clone(), reason });
+                }
+            }
+            words.extend(["block", comment, name]);
+            program.uses(FILES).call("part", &words);
+        }
+        OurShare::OnedKeys => {
+            words.push("oned_keys");
+            let awk = format!("oned_keys() {{\n    awk '{ONED}' \"$S/work/part\" \"$old\"\n}}\n");
+            program.uses(FILES).uses(&awk).call("part", &words);
+        }
+    }
+    Ok(format!("writing {}", file.path))
+}
+
+fn key_of(file: &File) -> String {
+    match &file.share {
+        OurShare::Block { name, .. } => key("block", &format!("{}#{name}", file.path)),
+        OurShare::Whole | OurShare::OnedKeys => key("path", &file.path),
+    }
+}
+
+fn content(file: &File, known: &Known) -> Result<String, Unfit> {
+    let mut text = String::new();
+    for piece in &file.content {
+        match piece {
+            Piece::Text(t) => text.push_str(t),
+            Piece::From { host, path } => match known.get(&(host.clone(), path.clone())) {
+                Some(content) => text.push_str(content.trim_end()),
+                None => {
+                    let value = format!("{path} of {host}");
+                    return Err(Unfit { value, reason: "was not read before it was needed" });
+                }
+            },
+        }
+    }
+    if file.share != OurShare::Whole && text.trim().is_empty() {
+        return Err(Unfit { value: file.path.clone(), reason: "would get an empty part" });
+    }
+    if file.share != OurShare::Whole && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn add_unit(program: &mut Program, unit: &Unit) -> Result<String, Unfit> {
+    let word = |yes: bool, a: &'static str, b: &'static str| if yes { a } else { b };
+    let mut words = vec![
+        named(&unit.name)?,
+        word(unit.enabled, "enabled", "disabled"),
+        word(unit.running, "running", "stopped"),
+        word(unit.reload, "reload", "restart"),
+    ];
+    for input in &unit.inputs {
+        words.push(absolute(input)?);
+    }
+    program.uses(UNITS).call("unit", &words);
+    Ok(format!("the unit {}", unit.name))
+}
+
+fn add_network(program: &mut Program, network: &Network, known: &Known) -> Result<String, Unfit> {
+    let (length, digest) = program.carry(MACHINE.as_bytes());
+    program.uses(NETWORK).call("network_begin", &[&length, &digest]);
+    for (index, file) in network.files.iter().enumerate() {
+        let content = content(file, known)?;
+        let (length, digest) = program.carry(content.as_bytes());
+        let (number, mode) = (format!("{index:03}"), octal(&file.access));
+        let (at, key) = (program.at(&file.path)?, key("path", &file.path));
+        let (owner, group) = owners(&file.access)?;
+        program.call("stage", &[&number, &at, &mode, owner, group, &key, &length, &digest]);
+    }
+    for (index, path) in network.aside.iter().enumerate() {
+        let (number, at) = (format!("{:03}", index + network.files.len()), program.at(path)?);
+        program.call("aside", &[&number, &at, &key("path", path)]);
+    }
+    program.call("switch_network", &network_words(network, "up")?);
+    Ok(format!("the network of the bridge {}", network.bridge))
+}
+
+fn network_words<'a>(network: &'a Network, goal: &'a str) -> Result<[&'a str; 4], Unfit> {
+    let interface = network.interface.as_deref().map_or(Ok("-"), named)?;
+    Ok([tool(network.tool), named(&network.bridge)?, interface, goal])
+}
+
+fn tool(tool: NetworkTool) -> &'static str {
+    match tool {
+        NetworkTool::Ifupdown => "ifupdown",
+        NetworkTool::Netplan => "netplan",
+        NetworkTool::NetworkManager => "network-manager",
+        NetworkTool::Networkd => "networkd",
+        NetworkTool::Wicked => "wicked",
+    }
+}
+
+/// The name under which an action remembers its inputs.
+pub fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::RefreshPackages => "refresh-packages",
+        Action::ReloadUnits => "reload-units",
+        Action::ExportShares => "export-shares",
+        Action::LoadSysctl => "load-sysctl",
+        Action::RemoveLibvirtNetwork => "remove-libvirt-network",
+        Action::LoadFirewall => "load-firewall",
+        Action::SyncRemotes => "sync-remotes",
+    }
+}
+
+fn octal(access: &Access) -> String {
+    format!("{:o}", access.mode & 0o7777)
+}
+
+fn owners(access: &Access) -> Result<(&str, &str), Unfit> {
+    Ok((named(&access.owner)?, named(&access.group)?))
+}
+
+/// A script in the making.
+struct Program {
+    root: String,
+    parts: Vec<String>,
+    calls: String,
+    payload: Vec<u8>,
+}
+
+impl Program {
+    fn new(root: &str) -> Result<Self, Unfit> {
+        if !root.is_empty() {
+            absolute(root)?;
+        }
+        let root = root.trim_end_matches('/').to_owned();
+        Ok(Self { root, parts: Vec::new(), calls: String::new(), payload: Vec::new() })
+    }
+
+    fn at(&self, path: &str) -> Result<String, Unfit> {
+        Ok(format!("{}{}", self.root, absolute(path)?))
+    }
+
+    /// Adds a library, once.
+    fn uses(&mut self, part: &str) -> &mut Self {
+        if !self.parts.iter().any(|p| p == part) {
+            self.parts.push(part.to_owned());
+        }
+        self
+    }
+
+    fn call(&mut self, function: &str, words: &[&str]) {
+        self.calls.push_str(function);
+        for word in words {
+            self.calls.push(' ');
+            self.calls.push_str(&quote(word));
+        }
+        self.calls.push('\n');
+    }
+
+    /// Adds bytes to the payload; the script takes them in the same order.
+    fn carry(&mut self, bytes: &[u8]) -> (String, String) {
+        self.payload.extend_from_slice(bytes);
+        (bytes.len().to_string(), hex::encode(Sha256::digest(bytes)))
+    }
+
+    fn work(self, what: String, deadlines: Deadlines) -> Work {
+        let mut script = format!("R={}\n{PRELUDE}", quote(&self.root));
+        for part in &self.parts {
+            script.push_str(part);
+        }
+        script.push_str(&self.calls);
+        Work { what, script, payload: self.payload, deadlines, stdout_limit: 1 << 20 }
+    }
+}

@@ -1,0 +1,92 @@
+# A new network is put in place by a program that lives on the host (`machine`, network_machine.sh)
+# and outlives the connection that started it. A timer of systemd puts the old network back unless
+# somebody confirms the new one over a new connection.
+N="$S/network"
+differs=
+
+# network_begin LENGTH DIGEST: takes the program.
+network_begin() {
+    have systemd-run || die "there is no systemd-run on this host: the network is not changed where nothing could put it back"
+    if [ -d "$N/pending" ]; then
+        doing "putting the network back that nobody confirmed"
+        # Left by a decision that a power cut stopped half-way.
+        rmdir "$N/pending/decided" 2>/dev/null || :
+        sh "$N/pending/machine" revert "$N/pending" "$R"
+    fi
+    rm -rf "$N/new"
+    (umask 077 && mkdir -p "$N/new")
+    receive "$1" "$2" "$N/new/machine"
+}
+
+# keep_old NUMBER PATH KEY
+keep_old() {
+    printf '%s' "$2" > "$N/new/$1.path"
+    keep_path "$3" "$2"
+    if [ -e "$2" ] || [ -L "$2" ]; then cp -pP -- "$2" "$N/new/$1.old"; fi
+}
+
+# stage NUMBER PATH MODE OWNER GROUP KEY LENGTH DIGEST
+stage() {
+    receive "$7" "$8" "$N/new/$1.new"
+    chown "$4:$5" "$N/new/$1.new"
+    chmod "$3" "$N/new/$1.new"
+    keep_old "$1" "$2" "$6"
+    cmp -s "$N/new/$1.new" "$2" || differs=1
+}
+
+# stage_before NUMBER PATH KEY: the file as it was before us.
+stage_before() {
+    record="$S/before/$3"
+    [ -f "$record/kind" ] || return 0
+    printf '%s' "$2" > "$N/new/$1.path"
+    if [ -e "$2" ] || [ -L "$2" ]; then cp -pP -- "$2" "$N/new/$1.old"; fi
+    case $(cat "$record/kind") in
+    file) cp -pP -- "$record/content" "$N/new/$1.new" ;;
+    link) ln -s "$(cat "$record/target")" "$N/new/$1.new" ;;
+    esac
+    differs=1
+}
+
+# aside NUMBER PATH KEY
+aside() {
+    [ -e "$2" ] || [ -L "$2" ] || return 0
+    keep_old "$1" "$2" "$3"
+    differs=1
+}
+
+# switch_network TOOL BRIDGE INTERFACE|- up|gone
+switch_network() {
+    printf '%s %s %s %s\n' "$1" "$2" "$3" "$4" > "$N/new/wanted"
+    if [ -d "$R/sys/class/net/$2" ]; then : > "$N/new/bridge-was-there"; fi
+    if [ -z "$differs" ] && sh "$N/new/machine" check "$N/new" "$R"; then
+        rm -rf "$N/new"
+        return 0
+    fi
+    sync "$N/new"/* "$N/new"
+    mv -T "$N/new" "$N/pending"
+    systemctl stop stratus-network-revert.timer 2>/dev/null || :
+    systemctl reset-failed stratus-network-revert.service stratus-network-load.service 2>/dev/null || :
+    doing "the timer that puts the old network back"
+    systemd-run --quiet --collect --unit=stratus-network-revert --on-active=60s \
+        --timer-property=AccuracySec=1s /bin/sh "$N/pending/machine" revert "$N/pending" "$R" || {
+        rm -rf "$N/pending"
+        die "the timer that would put the old network back did not start; nothing was changed"
+    }
+    doing "loading the new network"
+    systemd-run --quiet --collect --wait --unit=stratus-network-load \
+        /bin/sh "$N/pending/machine" load "$N/pending" "$R" || {
+        cat "$N/reverted/log" "$N/pending/log" >&2 2>/dev/null || :
+        die "the new network did not come up; the old one is back"
+    }
+    changed "network: $2"
+}
+
+# confirm_network: over a new connection.
+confirm_network() {
+    if [ ! -d "$N/pending" ]; then
+        [ ! -d "$N/reverted" ] || die "the new network was not confirmed in time; the old one is back"
+        return 0
+    fi
+    [ -e "$N/pending/loaded" ] || { echo "not loaded yet" >&2; exit 75; }
+    sh "$N/pending/machine" confirm "$N/pending" "$R"
+}

@@ -1,0 +1,116 @@
+# Loads a new network and puts the old one back.
+# usage: sh machine check|load|revert|confirm FOLDER ROOT
+# In FOLDER: NUMBER.path names a file, NUMBER.new is it as wanted (absent: to be away), NUMBER.old as
+# it was; `decided` is made by whoever comes first, the confirmation or the timer.
+set -eu
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
+P=$2 R=$3
+read -r tool bridge interface goal < "$P/wanted"
+
+good() {
+    if [ "$goal" = gone ]; then return 0; fi
+    read -r flags < "$R/sys/class/net/$bridge/flags" 2>/dev/null || return 1
+    [ $((flags & 1)) = 1 ] || return 1
+    [ "$interface" = - ] ||
+        [ "$(basename "$(readlink "$R/sys/class/net/$interface/master")")" = "$bridge" ]
+}
+
+# place old|new
+place() {
+    for file in "$P"/*.path; do
+        [ -e "$file" ] || continue
+        path=$(cat "$file") from="${file%.path}.$1"
+        if [ -e "$from" ] || [ -L "$from" ]; then
+            mkdir -p "${path%/*}"
+            beside="${path%/*}/.${path##*/}.stratus-new"
+            rm -f "$beside"
+            cp -pP "$from" "$beside"
+            sync "$beside" 2>/dev/null || :
+            mv -fT "$beside" "$path"
+        else
+            rm -f "$path"
+        fi
+        sync "${path%/*}" 2>/dev/null || :
+    done
+}
+
+# ifupdown takes down what the present files say, so it comes before they go.
+down() {
+    if [ "$tool" = ifupdown ]; then
+        for name in $interface $bridge; do
+            [ "$name" = - ] || ifdown --force "$name" || :
+        done
+    fi
+}
+
+up() {
+    case $tool in
+    ifupdown)
+        for name in $bridge $interface; do
+            if [ "$name" != - ] && ifquery "$name" > /dev/null 2>&1; then ifup --force "$name" || return 1; fi
+        done
+        ;;
+    netplan) netplan apply ;;
+    network-manager)
+        nmcli connection reload || return 1
+        for file in "$P"/*.path; do
+            path=$(cat "$file")
+            [ -f "$path" ] || continue
+            id=$(sed -n 's/^id=//p' "$path" | head -n 1)
+            [ -z "$id" ] || nmcli connection up id "$id" || return 1
+        done
+        ;;
+    networkd)
+        networkctl reload || return 1
+        for name in $bridge $interface; do
+            [ "$name" = - ] || [ ! -d "$R/sys/class/net/$name" ] || networkctl reconfigure "$name" || return 1
+        done
+        ;;
+    wicked) wicked ifreload all ;;
+    *) echo "nobody knows how to load a network of $tool"; return 1 ;;
+    esac
+}
+
+revert() {
+    mkdir "$P/decided" 2>/dev/null || return 0
+    down
+    place old
+    # A bridge that was not there before us keeps nothing of the old network's.
+    if [ "$goal" = up ] && [ ! -e "$P/bridge-was-there" ]; then ip link delete "$bridge" 2>/dev/null || :; fi
+    up || echo "loading the old network failed too"
+    rm -rf "${P%/*}/reverted"
+    mv -T "$P" "${P%/*}/reverted"
+    systemctl stop stratus-network-revert.timer 2>/dev/null || :
+}
+
+load() {
+    down
+    place new
+    if up; then
+        for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            if good; then
+                : > "$P/loaded"
+                return 0
+            fi
+            sleep 1
+        done
+        echo "after 20 s the bridge $bridge is not up, or $interface is not part of it"
+    fi
+    revert
+    return 1
+}
+
+confirm() {
+    good || { echo "the bridge $bridge is not as it should be; the old network comes back" >&2; exit 1; }
+    mkdir "$P/decided" 2>/dev/null || { echo "the old network is back already" >&2; exit 1; }
+    systemctl stop stratus-network-revert.timer 2>/dev/null || :
+    rm -rf "${P%/*}/confirmed" "${P%/*}/reverted"
+    mv -T "$P" "${P%/*}/confirmed"
+}
+
+case $1 in
+check) good ;;
+load) load > "$P/log" 2>&1 ;;
+revert) revert > "$P/log" 2>&1 ;;
+confirm) confirm ;;
+esac

@@ -1,0 +1,109 @@
+# What every step begins with. R is the root of the file system (empty but in tests).
+set -eu
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
+umask 022
+S="$R/var/lib/stratus/installer"
+
+# Tells the asker which command runs now, so that a silent one has a name.
+doing() { printf '\001doing %s\n' "$*" >&2; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+changed() { printf 'changed %s\n' "$*"; }
+left() { printf 'left %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+digest() { sha256sum < "$1" | cut -d' ' -f1; }
+folder_of() { d=${1%/*}; printf '%s\n' "${d:-/}"; }
+beside() { printf '%s/.%s.stratus-new\n' "${1%/*}" "${1##*/}"; }
+
+mkdir -p "$R/var/lib/stratus"
+(umask 077 && mkdir -p "$S/before" "$S/after" "$S/seen" "$S/work")
+
+# note FILE TEXT: one line in a small file, whole or not at all.
+note() {
+    if [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; then return 0; fi
+    (umask 077 && printf '%s\n' "$2" > "$1.new~")
+    sync "$1.new~"
+    mv -f "$1.new~" "$1"
+    sync "$(folder_of "$1")"
+}
+
+# keep KEY: begins a record of how something was before us, in $B; false if there is one already,
+# which is never written again.
+keep() {
+    [ ! -e "$S/before/$1" ] || return 1
+    B="$S/before/.new-$1"
+    rm -rf "$B"
+    (umask 077 && mkdir "$B")
+}
+kept() {
+    sync "$B"/* "$B"
+    mv -T "$B" "$S/before/$1"
+    sync "$S/before"
+}
+
+# keep_path KEY PATH
+keep_path() {
+    keep "$1" || return 0
+    printf '%s' "$2" > "$B/path"
+    if [ -L "$2" ]; then
+        kind=link
+        readlink "$2" > "$B/target"
+    elif [ -f "$2" ]; then
+        kind=file
+        cp -p -- "$2" "$B/content"
+    elif [ -d "$2" ]; then
+        kind=directory
+    elif [ -e "$2" ]; then
+        kind=other
+    else
+        kind=absent
+    fi
+    [ $kind = absent ] || stat -c '%a %u %g' -- "$2" > "$B/access"
+    printf '%s\n' $kind > "$B/kind"
+    kept "$1"
+}
+
+# access PATH MODE OWNER GROUP
+access() {
+    [ "$(stat -c '%a %U %G' -- "$1")" != "$2 $3 $4" ] || return 0
+    chown -h "$3:$4" -- "$1"
+    chmod "$2" -- "$1"
+    changed "$1: owner and permissions"
+}
+
+# receive LENGTH DIGEST FILE: takes that much of the input.
+receive() {
+    rm -f -- "$3"
+    (umask 077 && set -C && head -c "$1" > "$3")
+    [ "$(digest "$3")" = "$2" ] || {
+        rm -f -- "$3"
+        die "the content of a file did not arrive whole; run it again"
+    }
+}
+
+# keep_original KEY PATH: a file of somebody that is replaced stays beside ours, once.
+keep_original() {
+    if [ -e "$S/before/$1" ] || [ ! -f "$2" ] || [ -e "$2.stratus-orig" ]; then return 0; fi
+    cp -pP -- "$2" "$(beside "$2.stratus-orig")"
+    sync "$(beside "$2.stratus-orig")"
+    mv -fT -- "$(beside "$2.stratus-orig")" "$2.stratus-orig"
+}
+
+# settle NEW PATH MODE OWNER GROUP KEY whole|part: puts NEW in the place of PATH, unless PATH is so.
+settle() {
+    if [ -f "$2" ] && [ ! -L "$2" ] && cmp -s -- "$1" "$2"; then
+        rm -f -- "$1"
+        keep_path "$6" "$2"
+        access "$2" "$3" "$4" "$5"
+    else
+        chown "$4:$5" -- "$1"
+        chmod "$3" -- "$1"
+        sync "$1"
+        [ "$7" = part ] || keep_original "$6" "$2"
+        keep_path "$6" "$2"
+        mv -fT -- "$1" "$2"
+        sync "$(folder_of "$2")"
+        if have restorecon; then restorecon "$2" 2>/dev/null || :; fi
+        changed "$2"
+    fi
+    note "$S/after/$6" "$(digest "$2")"
+}

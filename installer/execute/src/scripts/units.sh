@@ -1,0 +1,107 @@
+# inputs_digest PATH...: one digest of all files, told by path.
+inputs_digest() {
+    for input in "$@"; do
+        if [ -f "$R$input" ]; then d=$(digest "$R$input"); else d=absent; fi
+        printf '%s  %s\n' "$d" "$input"
+    done | sha256sum | cut -d' ' -f1
+}
+
+unit_does() {
+    doing "systemctl $*"
+    systemctl "$@" < /dev/null || {
+        systemctl status --no-pager -l -n 15 "$unit" >&2 || :
+        die "systemctl $* failed; look at it with: journalctl -u $unit"
+    }
+}
+
+# unit NAME enabled|disabled running|stopped restart|reload INPUT...
+unit() {
+    unit=$1 boot=$2 run=$3 how=$4
+    shift 4
+    enabled=$(systemctl is-enabled "$unit" 2>/dev/null) || :
+    active=$(systemctl is-active "$unit" 2>/dev/null) || :
+    if keep "unit:$unit"; then
+        printf '%s\n' "$enabled" > "$B/enabled"
+        printf '%s\n' "$active" > "$B/active"
+        kept "unit:$unit"
+    fi
+    now=$(inputs_digest "$@")
+    seen=$(cat "$S/seen/$unit" 2>/dev/null) || :
+    if [ "$now" != "$seen" ] || [ "$(systemctl show -p NeedDaemonReload --value "$unit" 2>/dev/null)" = yes ]; then
+        unit_does daemon-reload
+    fi
+    case $boot:$enabled in
+    enabled:masked*) unit_does unmask "$unit"; unit_does enable "$unit"; changed "$unit enabled" ;;
+    enabled:enabled | enabled:static | enabled:alias | enabled:generated | enabled:indirect) ;;
+    enabled:*) unit_does enable "$unit"; changed "$unit enabled" ;;
+    disabled:enabled*) unit_does disable "$unit"; changed "$unit disabled" ;;
+    esac
+    case $run:$active in
+    running:active | running:reloading)
+        if [ "$now" != "$seen" ]; then
+            if [ "$how" = reload ]; then unit_does reload-or-restart "$unit"; else unit_does restart "$unit"; fi
+            changed "$unit has read its files again"
+        fi
+        ;;
+    running:*)
+        case $enabled in masked*) [ "$boot" = enabled ] || unit_does unmask "$unit" ;; esac
+        unit_does start "$unit"
+        changed "$unit started"
+        ;;
+    stopped:active | stopped:activating | stopped:reloading) unit_does stop "$unit"; changed "$unit stopped" ;;
+    esac
+    # Only now: whoever is cut off before this line has it done again.
+    note "$S/seen/$unit" "$now"
+}
+
+# undo_unit NAME
+undo_unit() {
+    unit=$1
+    [ -d "$S/before/unit:$unit" ] || return 0
+    was_enabled=$(cat "$S/before/unit:$unit/enabled") was_active=$(cat "$S/before/unit:$unit/active")
+    # A unit whose file went before it is no longer known; there is nothing left to stop.
+    if systemctl cat "$unit" > /dev/null 2>&1; then
+        case $was_active in
+        active) unit_does start "$unit" ;;
+        *) unit_does stop "$unit" ;;
+        esac
+        case $was_enabled in
+        enabled) unit_does enable "$unit" ;;
+        masked) unit_does disable "$unit"; unit_does mask "$unit" ;;
+        static | alias | generated | indirect) ;;
+        *) unit_does disable "$unit" ;;
+        esac
+        changed "$unit as before"
+    fi
+    rm -rf "$S/seen/$unit" "$S/before/unit:$unit"
+}
+
+# action NAME INPUT...: carries out do_NAME when its inputs are not those that it saw.
+action() {
+    name=$1
+    shift
+    now=$(inputs_digest "$@")
+    seen=$(cat "$S/seen/$name" 2>/dev/null) || :
+    [ "$now" != "$seen" ] || return 0
+    "do_$(printf '%s' "$name" | tr - _)" "$@"
+    changed "$name"
+    note "$S/seen/$name" "$now"
+}
+
+do_refresh_packages() { refresh; }
+do_reload_units() { doing "systemctl daemon-reload"; systemctl daemon-reload; }
+do_export_shares() { doing "exportfs -ra"; exportfs -ra; }
+do_load_sysctl() { doing "sysctl --system"; sysctl --system > /dev/null; }
+do_remove_libvirt_network() {
+    doing "virsh net-destroy default"
+    if virsh net-info default > /dev/null 2>&1; then
+        if [ "$(virsh net-info default | sed -n 's/^Active: *//p')" = yes ]; then virsh net-destroy default; fi
+        virsh net-autostart default --disable
+    fi
+}
+do_load_firewall() {
+    # All are read before one is loaded: a mistake in a file changes nothing.
+    for input in "$@"; do doing "nft -c -f $input"; nft -c -f "$R$input"; done
+    for input in "$@"; do doing "nft -f $input"; nft -f "$R$input"; done
+}
+do_sync_remotes() { doing "onehost sync"; runuser -u oneadmin -- onehost sync --force; }
