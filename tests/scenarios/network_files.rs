@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 use stratus_network::{Addressing, BridgeFiles, HostRole, Tool, bridge_files, dnsmasq, firewall};
 use stratus_site::{InterfaceName, Site};
 use stratus_tests::{Output, run, tool};
@@ -318,7 +319,10 @@ impl Ifupdown {
 fn ifupdown_moves_the_addresses_to_the_bridge_and_back() {
     tool("ifup", "ifupdown");
     let root = tempfile::tempdir().unwrap();
-    fs::create_dir_all(root.path().join("etc/network/interfaces.d")).unwrap();
+    let hooks = ["if-pre-up.d", "if-up.d", "if-down.d", "if-post-down.d", "interfaces.d"];
+    for folder in hooks.map(|folder| format!("etc/network/{folder}")) {
+        fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
     fs::create_dir_all(root.path().join("run/network")).unwrap();
     let main = root.path().join("etc/network/interfaces");
     let before = "iface eth0 inet static\n    address 10.0.0.11/26\n    gateway 10.0.0.2\n";
@@ -360,4 +364,52 @@ fn ifupdown_moves_the_addresses_to_the_bridge_and_back() {
     assert!(!machine.host.ip("link show").contains("br0"));
     let route = machine.host.ip("route show default");
     assert!(route.contains("via 10.0.0.2 dev eth0"), "{route}");
+}
+
+/// systemd-networkd with files below a folder. A read-only `/sys` tells it that there is no udev to
+/// wait for (systemd's CONTAINER_INTERFACE).
+fn networkd(host: &Namespace, root: &Path) -> Listener {
+    let (program, root) = ("/usr/lib/systemd/systemd-networkd", root.display());
+    assert!(Path::new(program).is_file(), "{program} is missing; run `apt-get install systemd`");
+    let script = format!(
+        "mount --bind {root}/etc/systemd/network /etc/systemd/network && mount -t tmpfs none /run \
+         && mkdir -p /run/systemd/network /run/systemd/netif \
+         && chown systemd-network:systemd-network /run/systemd/netif \
+         && mount -o remount,bind,ro /sys && exec {program}"
+    );
+    let mut command = host.command(&["sh", "-c", &script]);
+    Listener(command.stderr(Stdio::null()).spawn().unwrap())
+}
+
+#[test]
+fn networkd_gives_the_addresses_to_the_bridge_and_none_to_the_port() {
+    let (host, router) = (Namespace::new("h"), Namespace::new("r"));
+    host.cable("eth0", &router, "eth0");
+    host.ip("link set eth0 address 52:54:00:12:34:56");
+    host.ip("address add 10.0.0.11/26 dev eth0");
+    router.ip("address add 10.0.0.2/26 dev eth0");
+    let _server = router.listen(&[7000]);
+    let root = tempfile::tempdir().unwrap();
+    let files = bridge_files(Tool::Networkd, &name("br0"), Some(&name("eth0")), &fixed());
+    place(root.path(), &files);
+    // networkctl needs a bus, which is not here: everything else of the commands is run, and then
+    // networkd started, which reads the files as a reload does.
+    for words in files.apply.iter().filter(|words| words[0] != "networkctl") {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        run(&mut host.command(&words)).good();
+    }
+    let _networkd = networkd(&host, root.path());
+    let begun = Instant::now();
+    while !host.ip("route show default").contains("via 10.0.0.2 dev br0") {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", host.ip("address show"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(host.call("10.0.0.2", 7000).as_deref(), Some("10.0.0.11"));
+    let port = host.ip("address show dev eth0");
+    assert!(port.contains("master br0") && !port.contains("inet"), "{port}");
+    let bridge = host.ip("-d address show dev br0");
+    let parts = ["10.0.0.11/26", "2001:db8::11/64", "52:54:00:12:34:56", "mtu 1400", "stp_state 0"];
+    for part in parts {
+        assert!(bridge.contains(part), "{part}: {bridge}");
+    }
 }
