@@ -413,3 +413,47 @@ fn networkd_gives_the_addresses_to_the_bridge_and_none_to_the_port() {
         assert!(bridge.contains(part), "{part}: {bridge}");
     }
 }
+
+#[test]
+fn a_machine_with_a_reservation_gets_its_address_and_a_stranger_none() {
+    let server = Namespace::new("s");
+    server.ip("link add br0 type bridge stp_state 0 forward_delay 0");
+    server.ip("address add 10.0.0.2/26 dev br0");
+    server.ip("link set br0 up");
+    // The MAC address that OpenNebula makes for 10.0.0.5, and one of somebody else.
+    let macs = ["02:00:0a:00:00:05", "52:54:00:99:99:99"];
+    let roots = macs.map(|mac| {
+        let root = tempfile::tempdir().unwrap();
+        let addressing =
+            Addressing { dhcp: true, mac: Some(mac.parse().unwrap()), ..Addressing::default() };
+        let port = name("eth0");
+        place(root.path(), &bridge_files(Tool::Networkd, &name("br0"), Some(&port), &addressing));
+        root
+    });
+    let machines = [Namespace::new("m"), Namespace::new("m")];
+    for (number, machine) in machines.iter().enumerate() {
+        let cable = format!("tap{number}");
+        server.cable(&cable, machine, "eth0");
+        server.ip(&format!("link set {cable} master br0"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(file("conf"), dnsmasq(&site()).unwrap()).unwrap();
+    let mut command = server.command(&["dnsmasq", "--keep-in-foreground", "--user=root"]);
+    command.args([format!("--conf-file={}", file("conf")), "--pid-file".into()]);
+    command.arg(format!("--dhcp-leasefile={}", file("leases"))).stderr(Stdio::null());
+    let _dnsmasq = Listener(command.spawn().unwrap());
+    let _clients = [0, 1].map(|number| networkd(&machines[number], roots[number].path()));
+    let begun = Instant::now();
+    while !machines[0].ip("address show dev eth0").contains("master br0")
+        || !machines[0].ip("address show dev br0").contains("inet 10.0.0.5/26")
+    {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", machines[0].ip("address show"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let leases = fs::read_to_string(file("leases")).unwrap();
+    assert!(leases.contains("10.0.0.5 vm-private-10-0-0-5"), "{leases}");
+    // The stranger had as long as the other, and two more requests' time.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!machines[1].ip("address show").contains("inet 10."));
+}
