@@ -108,8 +108,10 @@ fn taken(site: &Site) -> Vec<(u32, u32)> {
 
 /// The address whose made MAC address is stated for another one: it would be there twice.
 fn namesake(site: &Site, lease: &Lease) -> Option<Ipv4Addr> {
-    let [p, q, a, b, c, d] = lease.mac?.0;
-    ([p, q] == site.frontend.mac_prefix.0).then(|| Ipv4Addr::new(a, b, c, d))
+    let stated = lease.mac?;
+    let [_, _, octets @ ..] = stated.0;
+    let address = Ipv4Addr::from(octets);
+    (MacAddress::derived(site.frontend.mac_prefix, address) == stated).then_some(address)
 }
 
 /// Stated addresses of the front-end and the nodes.

@@ -10,6 +10,7 @@
 mod addresses;
 mod bridge;
 mod dhcp;
+mod firewall;
 #[cfg(test)]
 mod samples;
 mod vnet;
@@ -17,4 +18,5 @@ mod vnet;
 pub use addresses::{extents, guest_subnet, leases};
 pub use bridge::{Addressing, BridgeFiles, NetworkFile, Tool, bridge_files, interfaces_without};
 pub use dhcp::dnsmasq;
+pub use firewall::{EXTRA as FIREWALL_EXTRA, HostRole, firewall};
 pub use vnet::{AddressRange, Vnet, vnets};
