@@ -1,63 +1,37 @@
-//! What the network crate decides, asked for with what the planner has.
+//! What the network crate decides, asked for in the planner's words.
 
 use crate::facts::{Facts, NetworkTool};
-use crate::plan::Role;
+use crate::view::{address, known};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use stratus_site::{InterfaceName, MacAddress, Site};
+use stratus_network::Tool;
+use stratus_site::Site;
 
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Addressing {
-    pub(crate) dhcp: bool,
-    pub(crate) addresses: Vec<IpNet>,
-    pub(crate) gateway4: Option<Ipv4Addr>,
-    pub(crate) gateway6: Option<Ipv6Addr>,
-    pub(crate) dns: Vec<IpAddr>,
-    pub(crate) search: Vec<String>,
-    pub(crate) mtu: Option<u32>,
-    pub(crate) mac: Option<MacAddress>,
-}
-
-pub(crate) struct NetworkFile {
-    pub(crate) path: String,
-    pub(crate) mode: u32,
-    pub(crate) content: String,
-}
-
-pub(crate) struct BridgeFiles {
-    pub(crate) files: Vec<NetworkFile>,
-    pub(crate) apply: Vec<Vec<String>>,
-    pub(crate) revert: Vec<Vec<String>>,
-}
-
-pub(crate) fn bridge_files(
-    _tool: NetworkTool,
-    bridge: &InterfaceName,
-    interface: Option<&InterfaceName>,
-    addressing: &Addressing,
-) -> BridgeFiles {
-    let content = format!("{bridge} {interface:?} {addressing:?}\n");
-    let path = format!("/etc/network/interfaces.d/stratus-{bridge}");
-    BridgeFiles {
-        files: vec![NetworkFile { path, mode: 0o644, content }],
-        apply: Vec::new(),
-        revert: Vec::new(),
+pub(crate) fn tool(tool: NetworkTool) -> Tool {
+    match tool {
+        NetworkTool::Ifupdown => Tool::Ifupdown,
+        NetworkTool::Netplan => Tool::Netplan,
+        NetworkTool::NetworkManager => Tool::NetworkManager,
+        NetworkTool::Networkd => Tool::Networkd,
+        NetworkTool::Wicked => Tool::Wicked,
     }
 }
 
-pub(crate) fn dnsmasq(site: &Site) -> Option<String> {
-    let served = site.networks.iter().any(|n| n.dhcp.is_some());
-    served.then(|| "# dnsmasq\n".to_owned())
-}
-
-/// The rules of a host. The LAN is the subnets that hosts' stated addresses lie in.
-pub(crate) fn firewall(site: &Site, facts: &Facts, roles: &BTreeSet<Role>) -> String {
+/// The rules of a host. The LAN is the subnet that the front-end has its address in.
+pub(crate) fn firewall(site: &Site, facts: &Facts, roles: &BTreeSet<crate::plan::Role>) -> String {
     format!("# {roles:?} {:?}\n", lan(site, facts))
 }
 
-/// The subnets of the LAN: those of the front-end's interface that has its address.
 fn lan(site: &Site, facts: &Facts) -> Vec<IpNet> {
-    let _ = (site, facts);
-    Vec::new()
+    let host = &site.frontend.host;
+    let (Some(address), Some(told)) = (address(site, facts, host), known(facts, host)) else {
+        return Vec::new();
+    };
+    let all = told.interfaces.iter().flat_map(|i| &i.addresses);
+    let nets: BTreeSet<IpNet> = all
+        .filter_map(|text| text.parse::<IpNet>().ok())
+        .filter(|net| net.addr() == address)
+        .map(|net| net.trunc())
+        .collect();
+    nets.into_iter().collect()
 }

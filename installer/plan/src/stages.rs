@@ -15,6 +15,7 @@ mod share;
 mod start;
 
 pub(crate) use accounts::HOST_KEY;
+pub(crate) use network::interface as port_of;
 
 use crate::plan::Stage;
 use crate::view::View;

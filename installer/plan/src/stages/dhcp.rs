@@ -1,6 +1,5 @@
 //! DHCP with a reservation for each lease, and passing on packets for translated networks.
 
-use crate::bridging;
 use crate::plan::Role;
 use crate::step::{Action, Step};
 use crate::view::View;
@@ -20,7 +19,7 @@ pub(super) fn wanted(view: &View) -> Vec<Wanted> {
 }
 
 fn dnsmasq(view: &View) -> Vec<Wanted> {
-    let Some(content) = bridging::dnsmasq(view.site) else { return Vec::new() };
+    let Some(content) = stratus_network::dnsmasq(view.site) else { return Vec::new() };
     let family = view.system.family;
     let path = family.files.dnsmasq.as_str();
     let reason = "networks.*.dhcp: guests ask the front-end for their addresses";

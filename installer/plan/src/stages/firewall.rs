@@ -52,7 +52,7 @@ fn unit_file(nft: &str) -> String {
          Before=network-pre.target shutdown.target\nConflicts=shutdown.target\n\
          DefaultDependencies=no\nAfter=local-fs.target\n\n\
          [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={nft} -f {RULES}\n\
-         ExecReload={nft} -f {RULES}\nExecStop={nft} delete table inet stratus\n\n\
+         ExecReload={nft} -f {RULES}\nExecStop={nft} delete table inet stratus\nExecStop=-{nft} delete table ip stratus_nat\n\n\
          [Install]\nWantedBy=sysinit.target\n"
     )
 }

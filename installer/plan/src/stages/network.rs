@@ -1,13 +1,18 @@
 //! The bridge of a node, with the address that the interface has now moved onto it.
 
-use crate::bridging::{Addressing, bridge_files};
-use crate::facts::{HostFacts, InterfaceFacts};
-use crate::step::{Network, Step};
+use crate::bridging;
+use crate::facts::{HostFacts, InterfaceFacts, NetworkTool};
+use crate::step::{File, Network, Step};
 use crate::view::View;
 use crate::wanted::{Wanted, whole};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use stratus_network::{Addressing, bridge_files, interfaces_without};
 use stratus_site::{Interface, InterfaceName, Node};
+
+/// Where Debian's installer and cloud-init configure interfaces.
+const INTERFACES: [&str; 2] =
+    ["/etc/network/interfaces", "/etc/network/interfaces.d/50-cloud-init"];
 
 pub(super) fn wanted(view: &View) -> Vec<Wanted> {
     let node = view.node.filter(|n| n.configure_bridge);
@@ -18,8 +23,12 @@ fn bridge(view: &View, node: &Node) -> Wanted {
     let tool = view.told.network_tool.unwrap_or(view.system.release.network);
     let interface = interface(view.told, node);
     let addressing = addressing(view.told, &node.bridge, interface.as_ref());
-    let made = bridge_files(tool, &node.bridge, interface.as_ref(), &addressing);
-    let files = made.files.into_iter().map(|f| whole(&f.path, f.mode, f.content)).collect();
+    let made = bridge_files(bridging::tool(tool), &node.bridge, interface.as_ref(), &addressing);
+    let mut files: Vec<File> =
+        made.files.into_iter().map(|f| whole(&f.path, f.mode, f.content)).collect();
+    if tool == NetworkTool::Ifupdown {
+        files.extend(without_interface(view, node, interface.as_ref()));
+    }
     let step = Step::Network(Network {
         tool,
         files,
@@ -30,6 +39,28 @@ fn bridge(view: &View, node: &Node) -> Wanted {
         revert: made.revert,
     });
     Wanted::new(step, "nodes.bridge: machines reach the LAN through it")
+}
+
+/// Files of ifupdown where others configure the interface, without what they say of it: two
+/// stanzas would both be carried out. Once the bridge is there they are left alone.
+fn without_interface(view: &View, node: &Node, port: Option<&InterfaceName>) -> Vec<File> {
+    let Some(port) = port else {
+        // While questions are collected nothing is known of interfaces, and every file is one.
+        let asked = INTERFACES.iter().filter(|_| view.inputs.is_none());
+        return asked.map(|path| whole(path, 0o644, "")).collect();
+    };
+    let below = |i: &InterfaceFacts| i.name == *port && i.master.as_ref() == Some(&node.bridge);
+    if view.told.interfaces.iter().any(below) {
+        return Vec::new();
+    }
+    let changed = |path: &str| {
+        let Some(text) = view.read(view.host, path) else {
+            return view.inputs.is_none().then(|| whole(path, 0o644, ""));
+        };
+        let wanted = interfaces_without(&text, port);
+        (wanted != text).then(|| whole(path, 0o644, wanted))
+    };
+    INTERFACES.into_iter().filter_map(changed).collect()
 }
 
 /// The interface below the bridge. Once the bridge is made it has the default route itself, so
