@@ -85,8 +85,9 @@ impl Keeper {
             "mine" => {}
             "held" => {
                 let line = said.fill_line().await.unwrap_or_default();
-                return Err(serde_json::from_str(&line)
-                    .map_or(NotTaken::HeldByUnknown, NotTaken::Held));
+                return Err(
+                    serde_json::from_str(&line).map_or(NotTaken::HeldByUnknown, NotTaken::Held)
+                );
             }
             _ => {
                 let mut text = Vec::new();

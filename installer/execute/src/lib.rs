@@ -9,6 +9,10 @@
 pub mod drive;
 pub mod error;
 pub mod host;
+pub mod journal;
+pub mod keeper;
 pub mod local;
+pub mod redact;
+pub mod run;
 pub mod scripts;
 pub mod ssh;

@@ -7,8 +7,16 @@ use stratus_plan::step::{File, Piece, Step};
 const STARS: &str = "*****";
 
 /// Keys whose value is nobody's business.
-const KEYS: [&str; 8] =
-    ["password", "passwd", "secret", "token", "authorization", "identified by", "passphrase", "bindpw"];
+const KEYS: [&str; 8] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "authorization",
+    "identified by",
+    "passphrase",
+    "bindpw",
+];
 
 /// What must not be shown.
 #[derive(Clone, Debug, Default)]
