@@ -1,1 +1,23 @@
-//! The commands that set up a site.
+//! The commands that set up a site: what they have in common.
+//!
+//! [`flow`] reads like the commands: each function is one of them. What decides lies below, in the
+//! pure crates (`stratus-site`, `stratus-network`, `stratus-plan`, the convergence in
+//! `stratus-opennebula`); what acts lies in `stratus-execute`. Here they are put together and
+//! shown.
+
+mod choices;
+mod daemon;
+mod eyes;
+mod fleet;
+pub mod flow;
+mod gather;
+mod junit;
+mod site_file;
+mod wanted;
+
+pub use choices::{Choices, Confirmation};
+pub use daemon::ThroughHost;
+pub use fleet::Fleet;
+pub use junit::Report;
+pub use site_file::Loaded;
+pub use wanted::wanted;

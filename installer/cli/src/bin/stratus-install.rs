@@ -1,0 +1,150 @@
+//! `stratus-install`: one file in, a working and verified site out.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use anyhow::Context;
+use stratus_installer::{Choices, Confirmation, Report, flow};
+use stratus_site::HostName;
+use stratus_terminal::{Exit, arguments, run_service};
+
+/// Sets up an OpenNebula site from one file, and proves that it works.
+///
+/// Without a task: check, preflight, plan, ask, apply, verify.
+#[derive(Parser)]
+#[command(name = "stratus-install", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Args)]
+struct Common {
+    /// The site file.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STRATUS_CONFIG",
+        default_value = "/etc/stratus/stratus.toml",
+        global = true
+    )]
+    config: PathBuf,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Only these hosts (the others are neither asked nor changed).
+    #[arg(long, value_name = "HOST", global = true)]
+    limit: Vec<HostName>,
+    /// Take the facts from this file; no host is asked.
+    #[arg(long, value_name = "FILE", global = true)]
+    facts: Option<PathBuf>,
+    /// Write down the keys of hosts that are not known yet, and show them.
+    #[arg(long, global = true)]
+    learn_host_keys: bool,
+    /// Do not ask.
+    #[arg(long, global = true)]
+    yes: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  stratus-install check --config site.toml            the file alone; every problem at once
+  stratus-install preflight --config site.toml        look at the hosts, change nothing
+  stratus-install plan --config site.toml             what would be done, and why; 10 if something
+  stratus-install apply --config site.toml --yes      do it; kill it anywhere and run it again
+  stratus-install verify --config site.toml --junit report.xml
+  stratus-install --config site.toml                  all of these, asking before the first change";
+
+#[derive(Subcommand)]
+enum Task {
+    /// Read the site file and report every problem.
+    Check,
+    /// Ask the hosts and write down what they say.
+    Facts {
+        /// Where to.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Look at the hosts for what would stand in the way.
+    Preflight,
+    /// Show what would be done. Exit code 10 when there is something.
+    Plan,
+    /// Do what the plan says.
+    Apply,
+    /// Look whether the site keeps what it promises.
+    Verify {
+        /// Write the results as JUnit XML.
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+    },
+    /// Who did what and when, and what is under way.
+    Status,
+    /// What was changed by hand. Exit code 10 when there is something.
+    Drift,
+    /// Set up a host that the file has since the last time, and nothing else.
+    AddNode {
+        /// The host.
+        host: HostName,
+    },
+    /// Let a host run out of virtual machines: nothing new is placed there.
+    DrainNode {
+        /// The host.
+        host: HostName,
+    },
+    /// Take a host out of the site and give it back as it was.
+    RemoveNode {
+        /// The host.
+        host: HostName,
+        /// It is dead: only forget it.
+        #[arg(long)]
+        gone: bool,
+    },
+    /// Give every host back as it was, and list what stays.
+    Uninstall,
+    /// Gather journal, facts, plan and outputs, without secrets, for a report.
+    Bundle {
+        /// Where to.
+        #[arg(short, long, value_name = "FILE", default_value = "stratus-install.tar.gz")]
+        output: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    // What Ctrl-C means is our own affair: steps under way are finished first.
+    run_service(|| {
+        let arguments: Arguments = arguments();
+        let runtime = tokio::runtime::Runtime::new().context("the runtime could not be started")?;
+        let done = runtime.block_on(task(arguments));
+        // A host that hangs must not keep the command from ending.
+        runtime.shutdown_background();
+        done
+    })
+}
+
+async fn task(Arguments { common, task }: Arguments) -> anyhow::Result<Exit> {
+    let choices = Choices {
+        config: common.config,
+        json: common.json,
+        limit: common.limit,
+        facts: common.facts,
+        learn_host_keys: common.learn_host_keys,
+        confirmation: if common.yes { Confirmation::Given } else { Confirmation::Ask },
+    };
+    match task {
+        None => flow::everything(&choices).await,
+        Some(Task::Check) => flow::check(&choices),
+        Some(Task::Facts { output }) => flow::facts(&choices, output.as_deref()).await,
+        Some(Task::Preflight) => flow::preflight(&choices).await,
+        Some(Task::Plan) => flow::plan(&choices).await,
+        Some(Task::Apply) => flow::apply(&choices).await,
+        Some(Task::Verify { junit }) => flow::verify(&choices, &Report { junit }).await,
+        Some(Task::Status) => flow::status(&choices).await,
+        Some(Task::Drift) => flow::drift(&choices).await,
+        Some(Task::AddNode { host }) => flow::add_node(&choices, host).await,
+        Some(Task::DrainNode { host }) => flow::drain_node(&choices, &host).await,
+        Some(Task::RemoveNode { host, gone }) => flow::remove_node(&choices, &host, gone).await,
+        Some(Task::Uninstall) => flow::uninstall(&choices).await,
+        Some(Task::Bundle { output }) => flow::bundle(&choices, &output).await,
+    }
+}

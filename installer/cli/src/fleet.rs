@@ -1,0 +1,72 @@
+//! The hosts of a site, as something that work can be given to.
+
+use crate::choices::Choices;
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use stratus_execute::host::Host;
+use stratus_execute::local::{Local, is_this_machine};
+use stratus_execute::ssh::{HostKeys, Ssh, Way};
+use stratus_plan::roles;
+use stratus_site::{HostName, Site};
+use stratus_terminal::{Exit, Failure};
+
+/// The hosts of a site by name.
+pub struct Fleet {
+    /// Every host that is meant.
+    pub hosts: BTreeMap<HostName, Arc<dyn Host>>,
+    /// Whether the front-end is the machine that we run on.
+    pub frontend_is_here: bool,
+}
+
+impl Fleet {
+    /// The hosts that are meant; none is spoken to yet.
+    pub(crate) fn of(site: &Site, choices: &Choices) -> Result<Self> {
+        let addresses = addresses(site);
+        let names: Vec<HostName> = roles(site).into_iter().map(|(h, _)| h.clone()).collect();
+        let meant = |host: &&HostName| choices.means(host) || **host == site.frontend.host;
+        let keys = HostKeys { file: known_hosts(), learn: choices.learn_host_keys };
+        let known: Vec<_> = names.iter().map(|n| (n.clone(), addresses.get(n).copied())).collect();
+        let way = Way::new(site.ssh.clone(), keys, &known).map_err(|error| {
+            Failure::new(Exit::Failed, "ssh cannot be set up on this machine").because(error)
+        })?;
+        let way = Arc::new(way);
+        let is_here = |host: &HostName| {
+            is_this_machine(host, &addresses.get(host).copied().into_iter().collect::<Vec<_>>())
+        };
+        let host = |name: &HostName| -> Arc<dyn Host> {
+            if is_here(name) {
+                Arc::new(Local::new(name.clone()))
+            } else {
+                Arc::new(Ssh::new(name.clone(), way.clone()))
+            }
+        };
+        Ok(Self {
+            hosts: names.iter().filter(meant).map(|n| (n.clone(), host(n))).collect(),
+            frontend_is_here: is_here(&site.frontend.host),
+        })
+    }
+
+    /// The front-end.
+    pub fn frontend(&self, site: &Site) -> Arc<dyn Host> {
+        // Every fleet has it: `of` puts it in whatever is meant.
+        self.hosts[&site.frontend.host].clone()
+    }
+}
+
+fn addresses(site: &Site) -> BTreeMap<HostName, IpAddr> {
+    let frontend = site.frontend.address.map(|a| (site.frontend.host.clone(), a));
+    let nodes = site.nodes.iter().filter_map(|n| Some((n.host.clone(), n.address?)));
+    frontend.into_iter().chain(nodes).collect()
+}
+
+/// Our own file of host keys: root's in the state folder, others' in their home.
+fn known_hosts() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/stratus/installer/known_hosts");
+    }
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    home.join(".local/state/stratus/known_hosts")
+}

@@ -1,0 +1,45 @@
+//! The tasks of `stratus-install`, one function each.
+
+mod apply;
+mod look;
+mod nodes;
+mod objects;
+mod plan;
+mod undo;
+mod verify;
+
+pub use apply::apply;
+pub use look::{bundle, check, drift, facts, preflight, status};
+pub use nodes::{add_node, drain_node, remove_node};
+pub use plan::plan;
+pub use undo::uninstall;
+pub use verify::{Outcome, verify};
+
+use crate::choices::{Choices, Confirmation};
+use crate::junit::Report;
+use anyhow::Result;
+use stratus_terminal::{Exit, Failure, note};
+
+/// Check, preflight, plan, ask, apply, verify: what no task means.
+pub async fn everything(choices: &Choices) -> Result<Exit> {
+    apply::apply(choices).await?;
+    verify::verify(choices, &Report::default()).await
+}
+
+/// Whether the administrator agrees. Without a terminal nobody is there to say yes.
+fn agreed(choices: &Choices, question: &str) -> Result<bool> {
+    use std::io::IsTerminal as _;
+    if choices.confirmation == Confirmation::Given {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        let failure = Failure::usage("there is no terminal to ask on")
+            .hint("say `--yes` when what `plan` shows is what you want");
+        return Err(failure.into());
+    }
+    let yes = inquire::Confirm::new(question).with_default(false).prompt()?;
+    if !yes {
+        note("nothing has been changed");
+    }
+    Ok(yes)
+}

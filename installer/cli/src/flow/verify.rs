@@ -1,0 +1,113 @@
+//! Whether the site keeps what it promises.
+
+use crate::choices::Choices;
+use crate::daemon::client;
+use crate::eyes::Eyes;
+use crate::fleet::Fleet;
+use crate::gather;
+use crate::junit::{Report, junit};
+use crate::site_file::site;
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use serde::Serialize;
+use stratus_execute::verify::{self, Daemon, Verdict};
+use stratus_plan::promise::Promise;
+use stratus_plan::promises;
+use stratus_site::{HostName, NetworkName, Site};
+use stratus_terminal::{AtomicFile, Exit, print_json, print_line};
+
+/// A promise and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Name that stays the same from run to run.
+    pub id: String,
+    /// The host that looked.
+    pub host: String,
+    /// What is promised.
+    pub promise: String,
+    /// `kept`, `not kept`, or `not seen` where it could not be looked at.
+    pub word: &'static str,
+    /// Why it is not kept or was not seen.
+    pub reason: String,
+    /// What to do then.
+    pub cure: String,
+}
+
+/// Looks at everything that the site promises, each from where it matters. Exit code 1 when
+/// something is not kept or could not be looked at.
+pub async fn verify(choices: &Choices, report: &Report) -> Result<Exit> {
+    let (site, _) = site(&choices.config)?;
+    let fleet = Fleet::of(&site, choices)?;
+    let facts = gather::facts(&site, &fleet, choices).await?;
+    let mut promises = promises(&site, &facts);
+    promises.retain(|p| choices.means(&p.from));
+    let outcomes = look(&site, &fleet, &promises).await;
+    if let Some(file) = &report.junit {
+        AtomicFile::write(file, junit(&site.general.name, &outcomes).as_bytes())
+            .with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
+    if choices.json {
+        print_json(&outcomes)?;
+    } else {
+        print_line(&shown(&outcomes))?;
+    }
+    let kept = outcomes.iter().all(|o| o.word == "kept");
+    Ok(if kept { Exit::Done } else { Exit::Failed })
+}
+
+/// Looks at promises.
+pub(crate) async fn look(site: &Site, fleet: &Fleet, promises: &[Promise]) -> Vec<Outcome> {
+    let daemon: Box<dyn Daemon> = match client(site, fleet).await {
+        Ok(client) => Box::new(Eyes(client)),
+        Err(error) => Box::new(Away(format!("{error:#}"))),
+    };
+    let parallel = usize::from(site.ssh.parallel).max(1);
+    let results = verify::verify(promises, &fleet.hosts, &*daemon, parallel).await;
+    results.into_iter().map(outcome).collect()
+}
+
+fn outcome(result: verify::Result) -> Outcome {
+    let (word, reason) = match result.verdict {
+        Verdict::Met => ("kept", String::new()),
+        Verdict::NotMet(why) => ("not kept", why),
+        Verdict::Unknown(why) => ("not seen", why),
+    };
+    let Promise { id, from, text, cure, .. } = result.promise;
+    Outcome { id, host: from.to_string(), promise: text, word, reason, cure }
+}
+
+fn shown(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for o in outcomes {
+        text.push_str(&format!("{:<8}  {}: {}\n", o.word, o.host, o.promise));
+        if o.word != "kept" {
+            let reason = o.reason.replace('\n', "\n          ");
+            text.push_str(&format!("          {reason}\n          cure: {}\n", o.cure));
+        }
+    }
+    let kept = outcomes.iter().filter(|o| o.word == "kept").count();
+    text.push_str(&format!("\n{kept} of {} promises are kept", outcomes.len()));
+    text
+}
+
+/// A daemon that cannot be asked; the reason stands at every promise that needs it.
+struct Away(String);
+
+#[async_trait]
+impl Daemon for Away {
+    async fn series(&self, _: &str) -> Verdict {
+        Verdict::NotMet(self.0.clone())
+    }
+
+    async fn host_monitored(&self, _: &HostName) -> Verdict {
+        Verdict::Unknown(self.0.clone())
+    }
+
+    async fn network_ready(&self, _: &NetworkName, _: u32) -> Verdict {
+        Verdict::Unknown(self.0.clone())
+    }
+
+    async fn machine_boots(&self, _: &HostName, _: &NetworkName) -> Verdict {
+        Verdict::Unknown(self.0.clone())
+    }
+}

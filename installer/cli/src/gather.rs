@@ -1,0 +1,69 @@
+//! Facts: asked of all hosts at once, or read from a file.
+
+use crate::choices::Choices;
+use crate::fleet::Fleet;
+use anyhow::Result;
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use stratus_execute::drive::{Attention, run_well};
+use stratus_execute::error::HostError;
+use stratus_execute::host::{Deadlines, Host};
+use stratus_execute::probe;
+use stratus_plan::facts::{Facts, HostFacts, HostReport, Unreachable};
+use stratus_plan::questions;
+use stratus_site::{HostName, Site};
+use stratus_terminal::Failure;
+
+/// The facts that the choices ask for.
+pub(crate) async fn facts(site: &Site, fleet: &Fleet, choices: &Choices) -> Result<Facts> {
+    match &choices.facts {
+        Some(file) => read(file),
+        None => Ok(ask(site, fleet).await),
+    }
+}
+
+/// Facts from a file.
+pub(crate) fn read(file: &Path) -> Result<Facts> {
+    let wrong = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Failure::usage(format!("cannot use the facts in `{}`", file.display()))
+            .because(error)
+            .hint("`stratus-install facts --output FILE` writes such a file")
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(e.into()))?;
+    Ok(serde_json::from_str(&text).map_err(|e| wrong(e.into()))?)
+}
+
+/// Asks every host of the fleet, so many at once as the site file says.
+pub(crate) async fn ask(site: &Site, fleet: &Fleet) -> Facts {
+    let parallel = usize::from(site.ssh.parallel).max(1);
+    let answers = stream::iter(&fleet.hosts)
+        .map(|(name, host)| async move { (name.clone(), report(site, name, &**host).await) })
+        .buffer_unordered(parallel);
+    Facts { hosts: answers.collect::<BTreeMap<_, _>>().await }
+}
+
+async fn report(site: &Site, name: &HostName, host: &dyn Host) -> HostReport {
+    match one(site, name, host).await {
+        Ok(facts) => HostReport::Known(Box::new(facts)),
+        Err((reason, cure)) => HostReport::Unreachable(Unreachable { reason, cure }),
+    }
+}
+
+async fn one(
+    site: &Site,
+    name: &HostName,
+    host: &dyn Host,
+) -> Result<HostFacts, (String, Option<String>)> {
+    let questions = questions(site, name);
+    let deadlines = Deadlines::silent_for(site.ssh.step_timeout.max(Duration::from_secs(1)));
+    let work = probe::work(&questions, deadlines);
+    let told = |e: HostError| (e.trouble.to_string(), Some(e.cure()));
+    let output = run_well(host, &work, &mut Attention::none()).await.map_err(told)?;
+    host.renew().await;
+    let now = Timestamp::now().as_millisecond();
+    probe::parse(&output.stdout, &questions, now)
+        .map_err(|e| (format!("its answer cannot be read: {e}"), None))
+}
