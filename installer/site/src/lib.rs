@@ -4,8 +4,16 @@
 //! value makes sense. [`Site::parse`] is the only way to one; it reports every problem of the file
 //! at once, each with its place and its cure. Nothing here opens a file or asks a host.
 
+pub mod edit;
+mod host_range;
+pub mod import;
+pub mod keys;
+mod read;
+pub mod reference;
 mod sections;
 mod values;
+
+pub use host_range::expand as expand_hosts;
 
 pub use sections::{
     Accounting, AddressSource, Burst, Cache, Database, Dhcp, Extent, Frontend, General, Hypervisor,

@@ -349,7 +349,7 @@ pub struct Burst {
     pub register: bool,
 }
 
-/// `[identity]`: the directory that people are in.
+/// `[identity.ldap]`: the directory that people are in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// `ldaps://` and `ldap://` (with StartTLS) servers.
@@ -358,13 +358,13 @@ pub struct Identity {
     pub base: String,
     /// Who searches; anonymous where absent.
     pub bind_dn: Option<String>,
-    /// File with that one's password.
+    /// File with that one's password: `bind_password_file` in the file.
     pub password_file: Option<PathBuf>,
-    /// LDAP filter of people; `{user}` stands for the login.
+    /// LDAP filter of people; `{login}` stands for the login, as the services write it.
     pub user_filter: String,
     /// LDAP filter of groups.
     pub group_filter: Option<String>,
-    /// Members of this group administrate.
+    /// Members of this group administrate: `administrators` in the file.
     pub admin_group: Option<String>,
     /// PEM certificates of the directory's authorities.
     pub ca: Option<PathBuf>,

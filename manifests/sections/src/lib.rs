@@ -8,8 +8,13 @@
 //! Nothing here reads a file: the text comes in as an argument, and so does the folder that
 //! relative paths start from.
 
+mod elements;
+pub mod near;
 mod problems;
 mod section;
+mod site_text;
 
+pub use elements::{Element, Switch};
 pub use problems::{Invalid, Problem, Problems};
-pub use section::{Section, SiteText};
+pub use section::Section;
+pub use site_text::{SiteText, Written};

@@ -40,6 +40,20 @@ impl Problems {
         self.0.extend(other.0);
     }
 
+    /// Whether nothing is wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes out what is about nothing but one of these parts of the text, because something
+    /// better was said about them.
+    pub fn forget_within(&mut self, parts: &[Range<usize>]) {
+        let within = |p: &Problem| {
+            parts.iter().any(|part| part.start <= p.span.start && p.span.end <= part.end)
+        };
+        self.0.retain(|problem| !within(problem));
+    }
+
     /// Nothing if nothing is wrong, else the report. `file` is the name shown, `text` its content.
     pub fn into_result(mut self, file: &str, text: &str) -> Result<(), Invalid> {
         if self.0.is_empty() {

@@ -1,91 +1,48 @@
 //! Typed values by key, with their places.
 
-use crate::problems::{Invalid, Problems};
+use crate::near;
+use crate::problems::Problems;
+use crate::site_text::SiteText;
 use jiff::SignedDuration;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use stratus_model::ByteCount;
-use toml_edit::{Document, Item, TableLike, Value};
-
-/// The text of a site file, parsed.
-#[derive(Debug)]
-pub struct SiteText {
-    name: String,
-    folder: PathBuf,
-    document: Document<String>,
-}
-
-impl SiteText {
-    /// Parses the text. `file` is the name that reports show; relative paths in values start from
-    /// its folder.
-    pub fn parse(file: &Path, text: &str) -> Result<Self, Invalid> {
-        let name = file.display().to_string();
-        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-        match Document::parse(text.to_owned()) {
-            Ok(document) => Ok(Self { name, folder, document }),
-            Err(error) => {
-                let mut problems = Problems::default();
-                let span = error.span().unwrap_or(0..0);
-                problems.add(span, error.message().trim().to_owned(), None);
-                Err(problems.into_result(&name, text).expect_err("one problem was added"))
-            }
-        }
-    }
-
-    /// The section called `name`; an absent one reads as empty.
-    pub fn section(&self, name: &'static str) -> Section<'_> {
-        let item = self.document.get(name);
-        let table = item.and_then(Item::as_table_like);
-        let section = Section::new(self, name.to_owned(), table, item.and_then(Item::span));
-        if let (Some(item), None) = (item, table) {
-            let span = item.span().unwrap_or(0..0);
-            section.problems.borrow_mut().add(
-                span,
-                format!("`{name}` must be a section"),
-                Some(format!("write [{name}]")),
-            );
-        }
-        section
-    }
-
-    /// Whether there is such a section.
-    pub fn has(&self, name: &str) -> bool {
-        self.document.contains_key(name)
-    }
-
-    /// Turns what sections noted into one answer.
-    pub fn conclude(&self, problems: Problems) -> Result<(), Invalid> {
-        problems.into_result(&self.name, self.document.raw())
-    }
-}
+use toml_edit::{Item, Key, TableLike, Value};
 
 /// A table of the file while its keys are taken out of it.
 pub struct Section<'a> {
     site: &'a SiteText,
     name: String,
+    /// The name with `*` for what people choose.
+    pattern: String,
     table: Option<&'a dyn TableLike>,
     span: Range<usize>,
-    asked: RefCell<BTreeSet<&'static str>>,
+    asked: RefCell<BTreeSet<String>>,
+    /// Names that people chose; no key of the format.
+    chosen: RefCell<BTreeSet<String>>,
     problems: RefCell<Problems>,
 }
 
 impl<'a> Section<'a> {
-    fn new(
+    pub(crate) fn new(
         site: &'a SiteText,
         name: String,
+        pattern: String,
         table: Option<&'a dyn TableLike>,
         span: Option<Range<usize>>,
     ) -> Self {
         Self {
             site,
             name,
+            pattern,
             table,
             span: span.unwrap_or(0..0),
             asked: RefCell::default(),
+            chosen: RefCell::default(),
             problems: RefCell::default(),
         }
     }
@@ -97,8 +54,42 @@ impl<'a> Section<'a> {
 
     /// Notes a problem with the value of `key`, or with the section where it has none.
     pub fn complain(&self, key: &str, message: impl Into<String>, cure: Option<String>) {
-        let span = self.item(key).and_then(Item::span).unwrap_or_else(|| self.span.clone());
+        self.complain_at(self.value_span(key), message, cure);
+    }
+
+    /// Notes a problem with a part of the text.
+    pub fn complain_at(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        cure: Option<String>,
+    ) {
         self.problems.borrow_mut().add(span, message, cure);
+    }
+
+    /// Where the section is.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Its full name, as `networks.private`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the value of `key` is, or the section where it has none.
+    pub fn value_span(&self, key: &str) -> Range<usize> {
+        self.item(key).and_then(Item::span).unwrap_or_else(|| self.span.clone())
+    }
+
+    /// Whether the key is in the file, whatever its value.
+    pub fn has(&self, key: &str) -> bool {
+        self.item(key).is_some()
+    }
+
+    /// Takes keys for good that another program reads.
+    pub fn accept(&self, keys: &[&str]) {
+        self.asked.borrow_mut().extend(keys.iter().map(|key| (*key).to_owned()));
     }
 
     /// A text, if given.
@@ -196,6 +187,32 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A whole number, or else a text.
+    pub fn number_or_text(&self, key: &'static str) -> Option<Result<i64, String>> {
+        let item = self.ask(key)?;
+        match item.as_value() {
+            Some(Value::Integer(number)) => Some(Ok(*number.value())),
+            Some(Value::String(text)) => Some(Err(text.value().clone())),
+            _ => None,
+        }
+    }
+
+    /// A list of whole numbers within limits.
+    pub fn numbers(
+        &self,
+        key: &'static str,
+        allowed: std::ops::RangeInclusive<i64>,
+    ) -> Option<Vec<i64>> {
+        let item = self.ask(key)?;
+        let number = |v: &Value| v.as_integer().filter(|n| allowed.contains(n));
+        let list = item.as_array().and_then(|array| array.iter().map(number).collect());
+        if list.is_none() {
+            let (from, to) = (allowed.start(), allowed.end());
+            self.wrong_type(key, &format!("a list of whole numbers from {from} to {to}"));
+        }
+        list
+    }
+
     /// A size: a number of bytes, or a text such as `"200 GiB"`.
     pub fn size(&self, key: &'static str) -> Option<ByteCount> {
         let item = self.ask(key)?;
@@ -232,22 +249,24 @@ impl<'a> Section<'a> {
             self.wrong_type(key, "a table");
         }
         let table = table?;
-        Some(Self::new(self.site, format!("{}.{key}", self.name), Some(table), item.span()))
+        let name = format!("{}.{key}", self.name);
+        Some(Self::new(self.site, name, self.pattern_of(key), Some(table), item.span()))
     }
 
     /// The tables `[[section.key]]`, in order.
     pub fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(item) = self.ask(key) else { return Vec::new() };
-        let name = format!("{}.{key}", self.name);
+        let (name, pattern) = (format!("{}.{key}", self.name), self.pattern_of(key));
         if let Some(tables) = item.as_array_of_tables() {
-            let section =
-                |t: &'a toml_edit::Table| Self::new(self.site, name.clone(), Some(t), t.span());
+            let section = |t: &'a toml_edit::Table| {
+                Self::new(self.site, name.clone(), pattern.clone(), Some(t), t.span())
+            };
             return tables.iter().map(section).collect();
         }
         let inline: Option<Vec<Section<'a>>> = item.as_array().and_then(|array| {
             let table = |v: &'a Value| {
                 let table = v.as_inline_table()?;
-                Some(Self::new(self.site, name.clone(), Some(table), v.span()))
+                Some(Self::new(self.site, name.clone(), pattern.clone(), Some(table), v.span()))
             };
             array.iter().map(table).collect()
         });
@@ -269,10 +288,9 @@ impl<'a> Section<'a> {
             match item.as_table_like() {
                 Some(inner) => {
                     let full = format!("{}.{key}.{name}", self.name);
-                    found.push((
-                        name.to_owned(),
-                        Self::new(self.site, full, Some(inner), item.span()),
-                    ));
+                    let pattern = self.pattern_of(key) + ".*";
+                    let table = Self::new(self.site, full, pattern, Some(inner), item.span());
+                    found.push((name.to_owned(), table));
                 }
                 None => self.complain(key, format!("`{key}.{name}` must be a table"), None),
             }
@@ -282,32 +300,46 @@ impl<'a> Section<'a> {
 
     /// Notes every key that nobody asked for, and gives up what was noted.
     pub fn finish(self) -> Problems {
-        let asked = self.asked.into_inner();
-        let mut problems = self.problems.into_inner();
-        for (key, item) in self.table.into_iter().flat_map(|t| t.iter()) {
-            if asked.contains(key) {
-                continue;
+        let asked = self.asked.borrow();
+        let chosen = self.chosen.borrow();
+        self.site.note_asked(&self.pattern, &asked);
+        for (key, _) in self.entries() {
+            if !asked.contains(key) && !chosen.contains(key) {
+                let cure = near::cure(key, asked.iter().map(String::as_str), "known keys");
+                let message = format!("[{}] has no key `{key}`", self.name);
+                self.complain_at(self.key_span(key), message, Some(cure));
             }
-            let key_span =
-                self.table.and_then(|t| t.get_key_value(key)).and_then(|(k, _)| k.span());
-            let span = key_span.or_else(|| item.span()).unwrap_or_else(|| self.span.clone());
-            let near =
-                asked.iter().filter(|a| distance(a, key) <= 2).min_by_key(|a| distance(a, key));
-            let cure = near.map_or_else(
-                || format!("known keys: {}", asked.iter().copied().collect::<Vec<_>>().join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            problems.add(span, format!("[{}] has no key `{key}`", self.name), Some(cure));
         }
-        problems
+        self.problems.take()
+    }
+
+    pub(crate) fn site(&self) -> &'a SiteText {
+        self.site
+    }
+
+    pub(crate) fn pattern_of(&self, key: &str) -> String {
+        format!("{}.{key}", self.pattern)
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Item)> + use<'a> {
+        self.table.into_iter().flat_map(TableLike::iter)
+    }
+
+    pub(crate) fn key_span(&self, key: &str) -> Range<usize> {
+        let written = self.table.and_then(|t| t.get_key_value(key)).and_then(|(k, _)| Key::span(k));
+        written.unwrap_or_else(|| self.value_span(key))
+    }
+
+    pub(crate) fn note_name(&self, name: &str) {
+        self.chosen.borrow_mut().insert(name.to_owned());
     }
 
     fn item(&self, key: &str) -> Option<&'a Item> {
         self.table.and_then(|t| t.get(key))
     }
 
-    fn ask(&self, key: &'static str) -> Option<&'a Item> {
-        self.asked.borrow_mut().insert(key);
+    pub(crate) fn ask(&self, key: &'static str) -> Option<&'a Item> {
+        self.asked.borrow_mut().insert(key.to_owned());
         self.item(key)
     }
 
@@ -324,25 +356,11 @@ fn duration(text: &str) -> Option<Duration> {
     Duration::try_from(signed).ok()
 }
 
-/// Edit distance, for keys that are a slip of the finger away.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Element, Switch};
+    use std::path::Path;
 
     fn site(text: &str) -> SiteText {
         SiteText::parse(Path::new("/etc/stratus/stratus.toml"), text).unwrap()
@@ -386,9 +404,44 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_key_is_refused_with_its_place() {
-        let twice = SiteText::parse(Path::new("s.toml"), "[a]\nx = 1\nx = 2\n");
-        let report = twice.unwrap_err().to_string();
-        assert!(report.contains("s.toml:3:1") && report.contains("duplicate key"), "{report}");
+    fn repeated_keys_are_reported_together_with_everything_else() {
+        let twice = "[a]\nx = 1\nx = 2\n[b]\ny = true\ny = false\nz = 1\n";
+        let twice = SiteText::parse(Path::new("s.toml"), twice).unwrap();
+        let section = twice.section("b");
+        section.flag("y", false);
+        let report = twice.conclude(section.finish()).unwrap_err().to_string();
+        for expected in ["s.toml:3:1", "s.toml:6:1", "duplicate key", "[b] has no key `z`"] {
+            assert!(report.contains(expected), "{expected} not in:\n{report}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_syntax_ends_the_reading() {
+        for text in ["[a]\nx = \n", "[a]\n[a]\n", "[a]\nx = 1\nx = [\n1\n]\n"] {
+            let report = SiteText::parse(Path::new("s.toml"), text).unwrap_err();
+            assert_eq!(report.problems().len(), 1, "{report}");
+        }
+    }
+
+    #[test]
+    fn keys_that_were_asked_for_are_known_afterwards() {
+        let site = site("[n.one]\nx = [\"a\", { y = 1 }]\n[n.two]\nz = { y = 2 }\n");
+        let section = site.section("n");
+        for (_, _, table) in section.tables_by_name() {
+            for element in table.list("x", "texts or tables") {
+                if let Element::Table(inner) = element {
+                    inner.number("y", 0..=9);
+                    inner.finish();
+                }
+            }
+            if let Switch::With(inner) = table.switch("z") {
+                inner.number("y", 0..=9);
+                inner.finish();
+            }
+            assert!(site.conclude(table.finish()).is_ok());
+        }
+        assert!(site.conclude(section.finish()).is_ok());
+        let asked: Vec<String> = site.asked().into_iter().collect();
+        assert_eq!(asked, ["n.*.x", "n.*.x.y", "n.*.z", "n.*.z.y"]);
     }
 }
