@@ -122,7 +122,7 @@ fn user(view: &View, wanted: &User) -> State {
     }
     let groups = wanted.groups.difference(&is.groups).map(|g| format!("joins the group {g}"));
     lines.extend(groups);
-    done_or(lines, || format!("{} exists with this number, home and groups", wanted.name))
+    done_or(lines, || "exists with this number, home and groups".to_owned())
 }
 
 fn directory(view: &View, path: &str, access: &Access) -> State {
@@ -133,19 +133,19 @@ fn directory(view: &View, path: &str, access: &Access) -> State {
         }
         Some(is) => files::access_lines(is, access),
     };
-    done_or(lines, || format!("{path} is there, {}", files::access_text(access)))
+    done_or(lines, || format!("is there, {}", files::access_text(access)))
 }
 
 fn ssh_key(view: &View, path: &str) -> State {
     let public = format!("{path}.pub");
     let missing = [path, &public].into_iter().any(|p| !view.told.paths.contains_key(p));
     let lines = if missing { vec![format!("make a key pair at {path}")] } else { Vec::new() };
-    done_or(lines, || format!("{path} is there; a key is made once"))
+    done_or(lines, || "is there; a key is made once".to_owned())
 }
 
 fn unit(view: &View, earlier: &Earlier, unit: &Unit) -> State {
     let Some(is) = view.told.units.get(&unit.name) else {
-        let none = format!("{} is not there", unit.name);
+        let none = "is not there".to_owned();
         let lines = [format!("enable and start {}", unit.name)];
         let wanted = unit.enabled || unit.running;
         return done_or(lines.into_iter().filter(|_| wanted).collect(), || none);

@@ -66,3 +66,17 @@ fn each_obstacle_is_found_where_it_is() {
     ];
     insta::assert_snapshot!(all.join("\n"));
 }
+
+#[test]
+fn a_file_changed_by_hand_is_told_of() {
+    let site = site(Share::Nfs, Database::Mariadb);
+    let before = facts(&site, SYSTEMS[1]);
+    let plan = stratus_plan::plan(&site, &before, &support::inputs());
+    let mut after = support::model::apply_to_facts(&plan, &before);
+    assert_eq!(preflight(&site, &after), []);
+    let told = known(&mut after, FRONTEND);
+    told.paths.insert("/etc/exports.d/stratus.exports".into(), support::text("/ *(rw)\n"));
+    told.paths.get_mut("/etc/one/oned.conf").unwrap().sha256 = Some("0".repeat(64));
+    let texts: Vec<String> = preflight(&site, &after).into_iter().map(|f| f.text).collect();
+    insta::assert_snapshot!(texts.join("\n"));
+}

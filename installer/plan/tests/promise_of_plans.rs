@@ -17,7 +17,12 @@ fn sites() -> Vec<Site> {
     full.packages.proxy = Some("http://proxy.example.org:3128".parse().expect("it is one"));
     let mut offline = site(Share::Ssh, Database::Sqlite);
     offline.packages.offline = Some("/srv/packages".into());
-    vec![site(Share::Ssh, Database::Sqlite), full, offline]
+    // One machine that is everything.
+    let mut alone = site(Share::Nfs, Database::Sqlite);
+    alone.nodes.truncate(1);
+    alone.nodes[0].host = alone.frontend.host.clone();
+    alone.nodes[0].address = alone.frontend.address;
+    vec![site(Share::Ssh, Database::Sqlite), full, offline, alone]
 }
 
 #[test]

@@ -36,9 +36,9 @@ pub(super) fn file(view: &View, earlier: &Earlier, file: &File) -> State {
 
 fn done_text(file: &File) -> String {
     match &file.share {
-        OurShare::Whole => format!("{} has this content", file.path),
-        OurShare::Block { .. } => format!("{} has our lines", file.path),
-        OurShare::OnedKeys => format!("{} has these values", file.path),
+        OurShare::Whole => "has this content".to_owned(),
+        OurShare::Block { .. } => "has our lines".to_owned(),
+        OurShare::OnedKeys => "has these values".to_owned(),
     }
 }
 
@@ -79,7 +79,7 @@ fn secret_content(view: &View, earlier: &Earlier, file: &File) -> State {
     let changing = earlier.changing.contains(&file.path);
     if current.is_some() && current.as_ref() == view.told.seen.get(&name) && !changing {
         let lines = is.map(|is| file_access(is, file)).unwrap_or_default();
-        return super::done_or(lines, || format!("{} is as it was written", file.path));
+        return super::done_or(lines, || "is as it was written".to_owned());
     }
     let verb = if file.share == OurShare::Whole { "+" } else { "set" };
     let shown = content::shown(&file.content);
@@ -92,7 +92,7 @@ pub(super) fn secret(view: &View, path: &str, access: &Access) -> State {
         None => vec![format!("make a random secret in {path}, {}", access_text(access))],
         Some(is) => access_lines(is, access),
     };
-    super::done_or(lines, || format!("{path} is there; a secret is made once"))
+    super::done_or(lines, || "is there; a secret is made once".to_owned())
 }
 
 /// How a copied secret stands.
@@ -105,7 +105,7 @@ pub(super) fn secret_file(view: &View, path: &str, access: &Access, source: &Pat
         }
         Some(is) => access_lines(is, access),
     };
-    super::done_or(lines, || format!("{path} is the same as {}", source.display()))
+    super::done_or(lines, || format!("is the same as {}", source.display()))
 }
 
 fn file_access(is: &PathFacts, file: &File) -> Vec<String> {
