@@ -1,11 +1,14 @@
 //! What the network crate decides, asked for in the planner's words.
 
 use crate::facts::{Facts, NetworkTool};
+use crate::plan::Role;
 use crate::view::{address, known};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
-use stratus_network::Tool;
+use stratus_network::{HostRole, Tool};
 use stratus_site::Site;
+
+const SSH_PORT: u16 = 22;
 
 pub(crate) fn tool(tool: NetworkTool) -> Tool {
     match tool {
@@ -18,8 +21,21 @@ pub(crate) fn tool(tool: NetworkTool) -> Tool {
 }
 
 /// The rules of a host. The LAN is the subnet that the front-end has its address in.
-pub(crate) fn firewall(site: &Site, facts: &Facts, roles: &BTreeSet<crate::plan::Role>) -> String {
-    format!("# {roles:?} {:?}\n", lan(site, facts))
+pub(crate) fn firewall(site: &Site, facts: &Facts, roles: &BTreeSet<Role>) -> String {
+    let roles: BTreeSet<HostRole> = roles.iter().map(|&r| host_role(r)).collect();
+    let port = site.ssh.port.unwrap_or(SSH_PORT);
+    stratus_network::firewall(site, &roles, &lan(site, facts), port)
+}
+
+fn host_role(role: Role) -> HostRole {
+    match role {
+        Role::Frontend => HostRole::Frontend,
+        Role::Node => HostRole::Node,
+        Role::Gateway => HostRole::Gateway,
+        Role::Repository => HostRole::Repository,
+        Role::Cache => HostRole::Cache,
+        Role::Monitor => HostRole::Monitor,
+    }
 }
 
 fn lan(site: &Site, facts: &Facts) -> Vec<IpNet> {

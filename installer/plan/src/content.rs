@@ -2,7 +2,7 @@
 //! whoever writes it, so that both always mean the same bytes.
 
 use crate::oned;
-use crate::step::{Action, File, OurShare, Piece, Quoting, Step};
+use crate::step::{File, Network, OurShare, Piece, Quoting, Step};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use stratus_site::HostName;
@@ -95,31 +95,42 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
 
 /// The digest of a set of files: what a unit or action has seen. `digest` gives that of one file.
 pub fn inputs_digest(inputs: &BTreeSet<String>, digest: impl Fn(&str) -> Option<String>) -> String {
-    let line = |path: &String| format!("{path}\0{}\n", digest(path).unwrap_or_default());
+    let line = |path: &String| {
+        let digest = digest(path).unwrap_or_else(|| "absent".to_owned());
+        format!("{digest}  {path}\n")
+    };
     sha256(inputs.iter().map(line).collect::<String>())
 }
 
-/// The note of a file whose content may not leave its host: what it was made of, and what came
-/// out. It is kept below the name of [`seen_name`]; the file is as wanted while the note is the
-/// same. `digest` gives the SHA-256 of a file of a host, `result` is that of the file itself.
-pub fn note(
-    file: &File,
-    digest: impl Fn(&HostName, &str) -> Option<String>,
-    result: &str,
-) -> Option<String> {
-    let mut recipe = String::new();
+/// What a file whose content may not leave its host is made of, as one digest. Whoever writes it
+/// notes this and the SHA-256 of the file as it is then, `recipe:result`, below the name of
+/// [`seen_name`]; the file is as wanted while both are the same. `digest` gives the SHA-256 of a
+/// file of a host.
+pub fn recipe(file: &File, digest: impl Fn(&HostName, &str) -> Option<String>) -> Option<String> {
+    let mut recipe = format!("{:?}\n", file.share);
     for piece in &file.content {
-        match piece {
-            Piece::Text(text) => recipe.push_str(&format!("text {}\n", sha256(text))),
-            Piece::From { host, path } => {
-                recipe.push_str(&format!("from {host} {path} {}\n", digest(host, path)?));
+        let line = match piece {
+            Piece::Text(text) => format!("text {}\n", sha256(text)),
+            Piece::From { host, path } => format!("from {host} {path} {}\n", digest(host, path)?),
+            Piece::Quoted { host, path, quoting } => {
+                format!("quoted {quoting:?} {host} {path} {}\n", digest(host, path)?)
             }
-            Piece::Quoted { host, path, quoting } => recipe
-                .push_str(&format!("quoted {quoting:?} {host} {path} {}\n", digest(host, path)?)),
-        }
+        };
+        recipe.push_str(&line);
     }
-    recipe.push_str(&format!("{:?}\n{result}\n", file.share));
     Some(sha256(recipe))
+}
+
+/// Files in which others configure interfaces, and from which ours are taken out.
+pub const SHORTENED: [&str; 2] =
+    ["/etc/network/interfaces", "/etc/network/interfaces.d/50-cloud-init"];
+
+/// The digest of a network's files, which is kept once it is confirmed; those that were only
+/// shortened are not counted, for afterwards they are no longer among the files.
+pub fn network_digest(network: &Network) -> String {
+    let counted = network.files.iter().filter(|f| !SHORTENED.contains(&f.path.as_str()));
+    let line = |file: &File| format!("{}  {}\n", sha256(shown(&file.content)), file.path);
+    sha256(counted.map(line).collect::<String>())
 }
 
 /// The name below which is kept what a step has seen (`HostFacts::seen`); `None` for steps that
@@ -127,18 +138,10 @@ pub fn note(
 pub fn seen_name(step: &Step) -> Option<String> {
     match step {
         Step::Unit(unit) if !unit.inputs.is_empty() => Some(unit.name.clone()),
-        Step::Action { action, inputs } => Some(action_name(*action, inputs)),
+        Step::Action { action, .. } => Some(action.name().to_owned()),
+        Step::Network(network) => Some(format!("network:{}", network.bridge)),
         Step::File(file) if file.secret => Some(format!("file:{}", file.path.replace('/', "-"))),
         _ => None,
-    }
-}
-
-/// The name of an action: with that of its first input, for a host may have the same action after
-/// different files.
-pub fn action_name(action: Action, inputs: &BTreeSet<String>) -> String {
-    match inputs.first().and_then(|path| path.rsplit('/').next()) {
-        Some(file) => format!("{}-{file}", action.name()),
-        None => action.name().to_owned(),
     }
 }
 

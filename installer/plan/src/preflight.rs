@@ -1,6 +1,7 @@
 //! What stands in the way, found before anything is changed.
 
 mod across;
+mod edited;
 mod host;
 
 use crate::facts::{Facts, HostReport};
@@ -53,6 +54,7 @@ pub fn preflight(site: &Site, facts: &Facts) -> Vec<Finding> {
         match facts.hosts.get(host) {
             Some(HostReport::Known(told)) => {
                 findings.extend(host::findings(&host::About::new(site, host, &roles, told)));
+                findings.extend(edited::findings(site, host, &roles, told));
             }
             Some(HostReport::Unreachable(why)) => {
                 let cure = "see that `ssh` reaches it with the settings of [ssh]".to_owned();

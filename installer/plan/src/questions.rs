@@ -8,6 +8,7 @@ use crate::stages;
 use crate::step::{File, Piece, Step};
 use crate::view::{View, roles};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use stratus_site::{HostName, Site};
 
 const TOOLS: [NetworkTool; 5] = [
@@ -17,6 +18,9 @@ const TOOLS: [NetworkTool; 5] = [
     NetworkTool::Networkd,
     NetworkTool::Wicked,
 ];
+
+/// Stands for the name of an interface that is not known.
+const UNKNOWN: &str = "unknown-port";
 
 /// The questions for a host of the site; none for a host that is not of it.
 pub fn questions(site: &Site, host: &HostName) -> Questions {
@@ -37,7 +41,9 @@ pub fn questions(site: &Site, host: &HostName) -> Questions {
         ask(&mut questions, site, host, &roles, system, tool);
     }
     // A path that some system keeps a secret in is never told in clear.
-    questions.paths.retain(|path| !questions.secret_paths.contains(path));
+    questions
+        .paths
+        .retain(|path| !questions.secret_paths.contains(path) && !path.contains(UNKNOWN));
     questions
 }
 
@@ -61,7 +67,10 @@ fn ask(
         version: system.release.version.clone(),
         ..OsRelease::default()
     };
-    let told = HostFacts { os, network_tool: Some(tool), ..HostFacts::default() };
+    // Some files have the name of the interface below the bridge, which nobody knows yet.
+    let route = UNKNOWN.parse().ok().map(|name| (name, IpAddr::from([0, 0, 0, 0])));
+    let told =
+        HostFacts { os, network_tool: Some(tool), default_route: route, ..HostFacts::default() };
     let node = site.nodes.iter().find(|n| n.host == *host);
     let view = View { site, facts: &facts, inputs: None, host, roles, told: &told, system, node };
     for wanted in stages::all(&view) {

@@ -4,11 +4,20 @@
 use crate::plan::{HostPlan, Plan, Planned, Role, Stage, State};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Lines of one step that are shown; `--json` has all of them.
+/// Lines of one step that are shown; [`full`] has all of them.
 const MOST_LINES: usize = 24;
 
-/// The plan as an administrator reads it before saying yes.
+/// The plan as an administrator reads it before saying yes; long differences are cut.
 pub fn text(plan: &Plan) -> String {
+    with_lines(plan, MOST_LINES)
+}
+
+/// The plan with every line of every difference.
+pub fn full(plan: &Plan) -> String {
+    with_lines(plan, usize::MAX)
+}
+
+fn with_lines(plan: &Plan, most: usize) -> String {
     let mut groups: Vec<(&BTreeSet<Role>, Vec<&HostPlan>)> = Vec::new();
     let mut index: BTreeMap<&BTreeSet<Role>, usize> = BTreeMap::new();
     for host in &plan.hosts {
@@ -18,12 +27,12 @@ pub fn text(plan: &Plan) -> String {
         });
         groups[at].1.push(host);
     }
-    let mut text: String = groups.iter().map(|(roles, hosts)| group(roles, hosts)).collect();
+    let mut text: String = groups.iter().map(|(roles, hosts)| group(roles, hosts, most)).collect();
     text.push_str(&summary(plan));
     text
 }
 
-fn group(roles: &BTreeSet<Role>, hosts: &[&HostPlan]) -> String {
+fn group(roles: &BTreeSet<Role>, hosts: &[&HostPlan], most: usize) -> String {
     let roles: Vec<&str> = roles.iter().map(|&r| role_text(r)).collect();
     let names: Vec<&str> = hosts.iter().map(|h| h.host.as_str()).collect();
     let mut text = format!("{}: {}\n", roles.join(", "), shortened(&names));
@@ -37,7 +46,7 @@ fn group(roles: &BTreeSet<Role>, hosts: &[&HostPlan]) -> String {
             stage = Some(first.stage);
             text.push_str(&format!("\n  {}\n", stage_text(first.stage)));
         }
-        text.push_str(&step(&variants, planned.len()));
+        text.push_str(&step(&variants, planned.len(), most));
     }
     text.push('\n');
     text
@@ -77,7 +86,7 @@ fn by_step<'a>(hosts: &[(&'a HostPlan, &'a [Planned])]) -> Vec<Vec<OnHost<'a>>> 
 }
 
 /// One step on all hosts that have it: what is to do, then where nothing is.
-fn step(on_hosts: &[OnHost], of: usize) -> String {
+fn step(on_hosts: &[OnHost], of: usize, most: usize) -> String {
     let (done, todo): (Vec<OnHost>, Vec<OnHost>) =
         on_hosts.iter().partition(|(_, p)| matches!(p.state, State::Done(_)));
     let mut text = String::new();
@@ -86,7 +95,7 @@ fn step(on_hosts: &[OnHost], of: usize) -> String {
             let place = place(&some, of, host.host.as_str());
             text.push_str(&format!("    {word:<7}{}{place}\n", planned.id));
             text.push_str(&format!("           why: {}\n", planned.reason));
-            text.push_str(&details(&planned.state));
+            text.push_str(&details(&planned.state, most));
         }
     }
     if let Some((_, planned)) = done.first()
@@ -126,12 +135,12 @@ fn lines(state: &State) -> Vec<&str> {
     }
 }
 
-fn details(state: &State) -> String {
+fn details(state: &State, most: usize) -> String {
     let lines = lines(state);
-    let shown = lines.iter().take(MOST_LINES).map(|line| format!("           {line}\n"));
+    let shown = lines.iter().take(most).map(|line| format!("           {line}\n"));
     let mut text: String = shown.collect();
-    if lines.len() > MOST_LINES {
-        text.push_str(&format!("           … and {} lines more\n", lines.len() - MOST_LINES));
+    if lines.len() > most {
+        text.push_str(&format!("           … and {} lines more\n", lines.len() - most));
     }
     text
 }
@@ -142,7 +151,7 @@ fn summary(plan: &Plan) -> String {
     let changes = plan.changes();
     let mut text = match (changes, without) {
         (0, 0) => format!(
-            "Nothing is to be done: {}, as the site file says.\n",
+            "Nothing is to be done: {} as the site file says.\n",
             if hosts == 1 { "the host is".to_owned() } else { format!("all {hosts} hosts are") }
         ),
         _ => format!("{changes} steps on {} hosts.", hosts - without),

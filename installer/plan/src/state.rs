@@ -2,13 +2,14 @@
 
 mod files;
 
-use crate::content::{inputs_digest, seen_name};
+use crate::content::{inputs_digest, network_digest, seen_name};
 use crate::facts::PathKind;
 use crate::plan::State;
-use crate::step::{Access, Network, Step, Unit, User};
+use crate::step::{Access, File, Network, Step, Unit, User};
 use crate::view::View;
 use crate::wanted::{Wanted, file_id};
 use std::collections::BTreeSet;
+use stratus_site::Interface;
 
 /// What is known of the steps before this one on the same host.
 #[derive(Default)]
@@ -121,7 +122,7 @@ fn user(view: &View, wanted: &User) -> State {
     }
     let groups = wanted.groups.difference(&is.groups).map(|g| format!("joins the group {g}"));
     lines.extend(groups);
-    done_or(lines, || format!("{} exists with this number, home and groups", wanted.name))
+    done_or(lines, || "exists with this number, home and groups".to_owned())
 }
 
 fn directory(view: &View, path: &str, access: &Access) -> State {
@@ -132,19 +133,19 @@ fn directory(view: &View, path: &str, access: &Access) -> State {
         }
         Some(is) => files::access_lines(is, access),
     };
-    done_or(lines, || format!("{path} is there, {}", files::access_text(access)))
+    done_or(lines, || format!("is there, {}", files::access_text(access)))
 }
 
 fn ssh_key(view: &View, path: &str) -> State {
     let public = format!("{path}.pub");
     let missing = [path, &public].into_iter().any(|p| !view.told.paths.contains_key(p));
     let lines = if missing { vec![format!("make a key pair at {path}")] } else { Vec::new() };
-    done_or(lines, || format!("{path} is there; a key is made once"))
+    done_or(lines, || "is there; a key is made once".to_owned())
 }
 
 fn unit(view: &View, earlier: &Earlier, unit: &Unit) -> State {
     let Some(is) = view.told.units.get(&unit.name) else {
-        let none = format!("{} is not there", unit.name);
+        let none = "is not there".to_owned();
         let lines = [format!("enable and start {}", unit.name)];
         let wanted = unit.enabled || unit.running;
         return done_or(lines.into_iter().filter(|_| wanted).collect(), || none);
@@ -213,7 +214,9 @@ fn network(view: &View, network: &Network) -> State {
     let interface = network.interface.as_deref();
     let master = interface.and_then(find).and_then(|i| i.master.as_ref());
     let inside = interface.is_none() || master.is_some_and(|m| m.as_str() == network.bridge);
-    let ours = network.files.iter().any(|f| view.told.paths.contains_key(&f.path));
+    let seen = view.told.seen.get(&format!("network:{}", network.bridge));
+    let ours =
+        seen.is_some() || network.files.iter().any(|f| view.told.paths.contains_key(&f.path));
     if bridge.is_some() && inside && !ours {
         return State::Done(format!("{} is up; it was made by somebody else", network.bridge));
     }
@@ -224,12 +227,25 @@ fn network(view: &View, network: &Network) -> State {
     if let Some(interface) = interface.filter(|_| !inside) {
         lines.push(format!("put {interface} into it; its addresses move to the bridge"));
     }
-    for file in &network.files {
+    let seen = seen.is_some_and(|s| *s == network_digest(network));
+    let files = network.files.iter().filter(|f| !seen || is_asked(view, network, f));
+    for file in files {
         match files::file(view, &Earlier::default(), file) {
             State::Done(_) => {}
             State::Change(diff) => lines.extend(diff),
             State::Later(why) => lines.push(format!("{}: {why}", file_id(&file.path))),
         }
     }
+    if !seen && lines.is_empty() {
+        lines.push("load the files: it is not known that they were confirmed".to_owned());
+    }
     done_or(lines, || format!("{} is up, with the files of the installer", network.bridge))
+}
+
+/// Whether the facts tell of the file. A path with the name of an interface that was not known
+/// before could not be asked for.
+fn is_asked(view: &View, network: &Network, file: &File) -> bool {
+    let automatic = view.node.is_some_and(|n| n.interface == Interface::Auto);
+    let named = network.interface.as_ref().is_some_and(|name| file.path.contains(name));
+    !(automatic && named) || view.told.paths.contains_key(&file.path)
 }

@@ -180,7 +180,7 @@ pub enum OurShare {
         comment: String,
     },
     /// The values of keys in `KEY = value` lines as oned.conf has them, in the order of the
-    /// pieces' lines; `KEY/NAME` is one element of a list. Everything else of the file stays.
+    /// pieces' lines; everything else of the file stays.
     OnedKeys,
 }
 

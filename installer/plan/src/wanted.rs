@@ -1,6 +1,5 @@
 //! A step as a stage wants it, before anybody compared it with what is there.
 
-use crate::content::action_name;
 use crate::plan::Stage;
 use crate::step::{Access, Action, File, OurShare, Piece, Step, Unit};
 use std::collections::BTreeSet;
@@ -72,7 +71,7 @@ fn id(step: &Step) -> String {
         Step::SecretFile { path, .. } => format!("secret-file:{path}"),
         Step::SshKey { path, .. } => format!("ssh-key:{path}"),
         Step::Unit(unit) => format!("unit:{}", unit.name),
-        Step::Action { action, inputs } => format!("action:{}", action_name(*action, inputs)),
+        Step::Action { action, .. } => format!("action:{}", action.name()),
         Step::Database { name, .. } => format!("database:{name}"),
         Step::Network(network) => format!("network:{}", network.bridge),
     }

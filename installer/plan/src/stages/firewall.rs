@@ -5,7 +5,7 @@
 //! what this one opens is switched off.
 
 use crate::bridging;
-use crate::step::{Action, Step, Unit};
+use crate::step::{Step, Unit};
 use crate::view::View;
 use crate::wanted::{Wanted, packages_id, running, set, whole};
 
@@ -27,7 +27,6 @@ pub(super) fn wanted(view: &View) -> Vec<Wanted> {
             Step::File(whole(&unit_path, 0o644, unit_file(&family.files.nft))),
             "the rules are there from the start of the host, before its services",
         ),
-        Wanted::action(Action::ReloadUnits, &[&unit_path], "systemd has to know the unit"),
     ];
     steps.extend(family.units.other_firewalls.iter().map(|name| other(name)));
     let step = Step::Unit(unit);

@@ -1,6 +1,7 @@
 //! The bridge of a node, with the address that the interface has now moved onto it.
 
 use crate::bridging;
+use crate::content::SHORTENED;
 use crate::facts::{HostFacts, InterfaceFacts, NetworkTool};
 use crate::step::{File, Network, Step};
 use crate::view::View;
@@ -9,10 +10,6 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use stratus_network::{Addressing, bridge_files, interfaces_without};
 use stratus_site::{Interface, InterfaceName, Node};
-
-/// Where Debian's installer and cloud-init configure interfaces.
-const INTERFACES: [&str; 2] =
-    ["/etc/network/interfaces", "/etc/network/interfaces.d/50-cloud-init"];
 
 pub(super) fn wanted(view: &View) -> Vec<Wanted> {
     let node = view.node.filter(|n| n.configure_bridge);
@@ -46,7 +43,7 @@ fn bridge(view: &View, node: &Node) -> Wanted {
 fn without_interface(view: &View, node: &Node, port: Option<&InterfaceName>) -> Vec<File> {
     let Some(port) = port else {
         // While questions are collected nothing is known of interfaces, and every file is one.
-        let asked = INTERFACES.iter().filter(|_| view.inputs.is_none());
+        let asked = SHORTENED.iter().filter(|_| view.inputs.is_none());
         return asked.map(|path| whole(path, 0o644, "")).collect();
     };
     let below = |i: &InterfaceFacts| i.name == *port && i.master.as_ref() == Some(&node.bridge);
@@ -60,7 +57,7 @@ fn without_interface(view: &View, node: &Node, port: Option<&InterfaceName>) -> 
         let wanted = interfaces_without(&text, port);
         (wanted != text).then(|| whole(path, 0o644, wanted))
     };
-    INTERFACES.into_iter().filter_map(changed).collect()
+    SHORTENED.into_iter().filter_map(changed).collect()
 }
 
 /// The interface below the bridge. Once the bridge is made it has the default route itself, so

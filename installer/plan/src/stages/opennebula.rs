@@ -71,7 +71,7 @@ fn database_key(view: &View, frontend: &Frontend) -> Vec<Piece> {
 fn oned_keys(view: &View, frontend: &Frontend) -> String {
     let gate = opennebula().ports.gate;
     let mut keys = format!(
-        "PORT = {}\nLISTEN_ADDRESS = \"{}\"\nMAC_PREFIX = \"{}\"\nLOG/DEBUG_LEVEL = {}\n\
+        "PORT = {}\nLISTEN_ADDRESS = \"{}\"\nMAC_PREFIX = \"{}\"\nLOG = [ SYSTEM = \"file\", DEBUG_LEVEL = {} ]\n\
          ONEGATE_ENDPOINT = \"http://{}:{gate}\"\n",
         frontend.port,
         frontend.listen,
@@ -87,8 +87,11 @@ fn oned_keys(view: &View, frontend: &Frontend) -> String {
 
 fn monitord(view: &View) -> Wanted {
     let seconds = view.site.frontend.monitoring_interval.as_secs();
-    let keys =
-        format!("PROBES_PERIOD/MONITOR_HOST = {seconds}\nPROBES_PERIOD/MONITOR_VM = {seconds}\n");
+    // The other periods are those that OpenNebula comes with: a list is set as a whole.
+    let keys = format!(
+        "PROBES_PERIOD = [ BEACON_HOST = 30, SYSTEM_HOST = 600, MONITOR_HOST = {seconds}, \
+         STATE_VM = 5, MONITOR_VM = {seconds}, SYNC_STATE_VM = 180 ]\n"
+    );
     let file = File {
         share: OurShare::OnedKeys,
         access: settings(),

@@ -75,9 +75,8 @@ fn mount(view: &View) -> Vec<Wanted> {
             Step::File(whole(&automount_path, 0o644, automount)),
             "a front-end that is away must not hold the node up at its start",
         ),
-        Wanted::action(Action::ReloadUnits, &inputs, "systemd has to know the two units"),
         Wanted::runs(AUTOMOUNT, &inputs, "the datastores are there whenever they are used")
             .needs(format!("file:{automount_path}"))
-            .after(&view.site.frontend.host, "action:export-shares-stratus.exports"),
+            .after(&view.site.frontend.host, "action:export-shares"),
     ]
 }

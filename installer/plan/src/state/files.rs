@@ -1,7 +1,7 @@
 //! Comparing files.
 
 use super::Earlier;
-use crate::content::{self, merged, note, seen_name, sha256};
+use crate::content::{self, merged, seen_name, sha256};
 use crate::facts::{PathFacts, PathKind};
 use crate::plan::State;
 use crate::step::{Access, File, OurShare, Piece, Step};
@@ -36,9 +36,9 @@ pub(super) fn file(view: &View, earlier: &Earlier, file: &File) -> State {
 
 fn done_text(file: &File) -> String {
     match &file.share {
-        OurShare::Whole => format!("{} has this content", file.path),
-        OurShare::Block { .. } => format!("{} has our lines", file.path),
-        OurShare::OnedKeys => format!("{} has these values", file.path),
+        OurShare::Whole => "has this content".to_owned(),
+        OurShare::Block { .. } => "has our lines".to_owned(),
+        OurShare::OnedKeys => "has these values".to_owned(),
     }
 }
 
@@ -73,12 +73,13 @@ fn unseen(file: &File, is: &PathFacts, text: &str) -> State {
 fn secret_content(view: &View, earlier: &Earlier, file: &File) -> State {
     let is = view.told.paths.get(&file.path);
     let result = is.and_then(|is| is.sha256.as_deref());
-    let current = result.and_then(|r| note(file, |host, path| view.digest(host, path), r));
+    let recipe = content::recipe(file, |host, path| view.digest(host, path));
+    let current = recipe.zip(result).map(|(recipe, result)| format!("{recipe}:{result}"));
     let name = seen_name(&Step::File(file.clone())).unwrap_or_default();
     let changing = earlier.changing.contains(&file.path);
     if current.is_some() && current.as_ref() == view.told.seen.get(&name) && !changing {
         let lines = is.map(|is| file_access(is, file)).unwrap_or_default();
-        return super::done_or(lines, || format!("{} is as it was written", file.path));
+        return super::done_or(lines, || "is as it was written".to_owned());
     }
     let verb = if file.share == OurShare::Whole { "+" } else { "set" };
     let shown = content::shown(&file.content);
@@ -91,7 +92,7 @@ pub(super) fn secret(view: &View, path: &str, access: &Access) -> State {
         None => vec![format!("make a random secret in {path}, {}", access_text(access))],
         Some(is) => access_lines(is, access),
     };
-    super::done_or(lines, || format!("{path} is there; a secret is made once"))
+    super::done_or(lines, || "is there; a secret is made once".to_owned())
 }
 
 /// How a copied secret stands.
@@ -104,7 +105,7 @@ pub(super) fn secret_file(view: &View, path: &str, access: &Access, source: &Pat
         }
         Some(is) => access_lines(is, access),
     };
-    super::done_or(lines, || format!("{path} is the same as {}", source.display()))
+    super::done_or(lines, || format!("is the same as {}", source.display()))
 }
 
 fn file_access(is: &PathFacts, file: &File) -> Vec<String> {
@@ -139,13 +140,14 @@ fn diff(path: &str, old: Option<&str>, new: &str) -> Vec<String> {
 fn masked(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
     let secret = ["passw", "secret", "token"].iter().find_map(|word| {
-        let at = lower.find(word)?;
-        let sign = lower.get(at..)?.find(['=', ':', ' '])?;
-        Some(at + sign + 1)
+        let rest = lower.get(lower.find(word)?..)?;
+        let sign = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let value = sign.trim_start_matches([' ', '=', ':', '"']);
+        Some(lower.len() - value.len())
     });
     match secret {
         // A comment that talks of passwords is cut as well: better that than the other way round.
-        Some(end) => format!("{} <not shown>", line.get(..end).unwrap_or_default()),
+        Some(end) => format!("{}<not shown>", line.get(..end).unwrap_or_default()),
         None => line.to_owned(),
     }
 }
@@ -158,6 +160,6 @@ mod tests {
     fn a_password_that_was_there_before_is_not_in_a_diff() {
         let lines = diff("/f", Some("DB = [ USER = \"a\", PASSWD = \"canary\" ]\n"), "DB = [ ]\n");
         assert!(!lines.join("\n").contains("canary"), "{lines:?}");
-        assert!(lines.contains(&"-DB = [ USER = \"a\", PASSWD = <not shown>".to_owned()));
+        assert!(lines.contains(&"-DB = [ USER = \"a\", PASSWD = \"<not shown>".to_owned()));
     }
 }

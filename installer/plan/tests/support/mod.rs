@@ -1,6 +1,12 @@
 //! A small site and hand-written facts of its hosts, and a model of what carrying a plan out does.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its part")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::wildcard_imports,
+    reason = "each test uses its part, and a benchmark is one as well"
+)]
 
 pub(crate) mod model;
 
@@ -63,7 +69,7 @@ fn frontend(database: Database) -> Frontend {
         listen: "127.0.0.1".parse().unwrap(),
         web: true,
         debug_level: 3,
-        monitoring_interval: Duration::from_secs(60),
+        monitoring_interval: Duration::from_mins(1),
     }
 }
 
@@ -94,7 +100,7 @@ fn ssh() -> Ssh {
         sudo: Sudo::Auto,
         parallel: 32,
         connect_timeout: Duration::from_secs(10),
-        step_timeout: Duration::from_secs(600),
+        step_timeout: Duration::from_mins(10),
     }
 }
 
@@ -192,7 +198,7 @@ fn fresh(host: &HostName, n: u32, (id, version, tool): (&str, &str, NetworkTool)
         features: features.map(|f| (f, true)).into(),
         interfaces: vec![InterfaceFacts {
             name: name("eth0"),
-            mac: Some(MacAddress([0x52, 0x54, 0, 0, (n >> 8) as u8, (n & 0xff) as u8])),
+            mac: Some(mac(n)),
             mtu: 1500,
             kind: String::new(),
             master: None,
@@ -206,6 +212,11 @@ fn fresh(host: &HostName, n: u32, (id, version, tool): (&str, &str, NetworkTool)
         paths,
         ..HostFacts::default()
     }
+}
+
+fn mac(n: u32) -> MacAddress {
+    let [_, _, high, low] = n.to_be_bytes();
+    MacAddress([0x52, 0x54, 0, 0, high, low])
 }
 
 /// A readable file of root's.

@@ -1,7 +1,7 @@
 //! A model of a world that carries plans out: what the facts are afterwards.
 
 use std::collections::BTreeMap;
-use stratus_plan::content::{self, inputs_digest, merged, note, seen_name, sha256};
+use stratus_plan::content::{self, inputs_digest, merged, seen_name, sha256};
 use stratus_plan::facts::*;
 use stratus_plan::plan::{Plan, State};
 use stratus_plan::step::*;
@@ -85,6 +85,11 @@ fn carry_out(facts: &mut Facts, host: &HostName, step: &Step) {
 
 /// What a step has seen of its inputs.
 fn see(facts: &mut Facts, host: &HostName, step: &Step) {
+    if let Step::Network(network) = step {
+        let seen = content::network_digest(network);
+        told(facts, host).seen.insert(seen_name(step).unwrap(), seen);
+        return;
+    }
     let (Some(name), Step::Unit(Unit { inputs, .. }) | Step::Action { inputs, .. }) =
         (seen_name(step), step)
     else {
@@ -109,7 +114,7 @@ fn install(told: &mut HostFacts, name: &str) {
     }
     if name == "opennebula" {
         let oned = "PORT = 2633\nLOG = [ SYSTEM = \"file\", DEBUG_LEVEL = 3 ]\n";
-        told.paths.insert("/etc/one/oned.conf".into(), super::text(oned));
+        told.paths.entry("/etc/one/oned.conf".into()).or_insert_with(|| super::text(oned));
     }
 }
 
@@ -150,7 +155,8 @@ fn write(facts: &mut Facts, host: &HostName, file: &File) {
     };
     let Some(text) = content::text(&file.content, read) else { return };
     let text = merged(current.as_deref(), &text, &file.share);
-    let noted = note(file, |h, p| digest(facts, h, p), &sha256(&text));
+    let recipe = content::recipe(file, |h, p| digest(facts, h, p));
+    let noted = recipe.map(|r| format!("{r}:{}", sha256(&text)));
     put(facts, host, &file.path, PathKind::File, &file.access, Some(&text), file.secret);
     if let (true, Some(note)) = (file.secret, noted) {
         let name = seen_name(&Step::File(file.clone())).unwrap();
