@@ -15,7 +15,7 @@ mod xml;
 pub use syntax::SyntaxError;
 
 /// A value of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Attribute {
     /// `NAME = "text"`.
     Text(String),
@@ -57,7 +57,7 @@ impl Attribute {
 }
 
 /// An ordered list of names and values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Attributes(Vec<(String, Attribute)>);
 
 /// Why a template cannot be written.

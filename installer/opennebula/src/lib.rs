@@ -16,6 +16,7 @@ mod answer;
 mod attributes;
 mod calls;
 mod client;
+pub mod converge;
 mod error;
 mod ids;
 pub mod object;

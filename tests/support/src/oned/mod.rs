@@ -1,0 +1,28 @@
+//! A stand-in for oned, OpenNebula's daemon, checked against recordings of a real one.
+//!
+//! It keeps what an installer makes (clusters, hosts, datastores, networks, users, groups,
+//! marketplaces, images, templates, simple machines), answers in oned's own form, and does after
+//! its answers what oned does after its own: networks become ready, hosts are monitored, images
+//! are copied, machines are placed and end, deleted objects go.
+//!
+//! Not simulated: storage, quotas, access rules beyond "oneadmin's group may all, others see
+//! their own", federation, hooks, and everything of machines beyond placing, holding and ending.
+//!
+//! Way of a call: `server` reads it, `methods` finds out who asks and which method it is, the
+//! files beside it do it, `render` writes objects, `state` keeps them.
+
+mod changes;
+mod creation;
+mod life;
+mod machines;
+mod methods;
+mod networks;
+mod reads;
+mod render;
+mod server;
+mod settings;
+mod state;
+mod users;
+
+pub use server::{Oned, serve};
+pub use settings::{Delays, Settings};
