@@ -12,6 +12,7 @@ pub mod host;
 pub mod journal;
 pub mod keeper;
 pub mod local;
+pub mod probe;
 pub mod redact;
 pub mod run;
 pub mod scripts;
