@@ -6,6 +6,7 @@
 //! [`keeper`] holds the site's lock and its [`journal`], [`verify`] looks at promises. Everything
 //! that decides is a function over values; only the hosts touch the world.
 
+pub mod bundle;
 pub mod drive;
 pub mod error;
 pub mod host;
@@ -17,3 +18,4 @@ pub mod redact;
 pub mod run;
 pub mod scripts;
 pub mod ssh;
+pub mod verify;

@@ -7,12 +7,15 @@ mod links;
 mod parts;
 mod paths;
 
+use crate::drive::{Attention, run_well};
+use crate::error::Trouble;
+use crate::host::{Deadlines, Host, Work};
+use crate::scripts::quote;
+use futures_util::stream::{self, StreamExt};
 use parts::Sections;
 use std::fmt::Write as _;
-use stratus_plan::facts::{HostFacts, Questions};
-
-use crate::host::{Deadlines, Work};
-use crate::scripts::quote;
+use std::sync::Arc;
+use stratus_plan::facts::{Facts, HostFacts, HostReport, Questions, Unreachable};
 
 /// Longest content of a file that is told.
 const CONTENT: usize = 64 << 10;
@@ -117,4 +120,37 @@ pub fn parse(
     let clock: i64 = clock.parse().map_err(|_| BadAnswer::new("clock", "it is no number"))?;
     facts.clock_offset_ms = clock.saturating_sub(heard_at_ms);
     Ok(facts)
+}
+
+/// Asks all hosts, so many at once. `now_ms` is our own clock, milliseconds since 1970.
+pub async fn all(
+    hosts: &[Arc<dyn Host>],
+    questions: &Questions,
+    parallel: usize,
+    deadlines: Deadlines,
+    now_ms: fn() -> i64,
+) -> Facts {
+    let work = work(questions, deadlines);
+    let ask = |host: &Arc<dyn Host>| {
+        let (host, work) = (host.clone(), work.clone());
+        async move {
+            let answer = run_well(&*host, &work, &Attention::none()).await;
+            let parsed = answer.and_then(|output| {
+                parse(&output.stdout, questions, now_ms()).map_err(|bad| {
+                    let (command, reason) = (work.what.clone(), bad.to_string());
+                    Trouble::Answer { command, reason }.of(host.name())
+                })
+            });
+            let report = match parsed {
+                Ok(facts) => HostReport::Known(Box::new(facts)),
+                Err(error) => HostReport::Unreachable(Unreachable {
+                    reason: error.trouble.to_string(),
+                    cure: Some(error.cure()),
+                }),
+            };
+            (host.name().clone(), report)
+        }
+    };
+    let asks: Vec<_> = hosts.iter().map(ask).collect();
+    Facts { hosts: stream::iter(asks).buffer_unordered(parallel.max(1)).collect().await }
 }
