@@ -6,13 +6,16 @@
 //! [`keeper`] holds the site's lock and its [`journal`], [`verify`] looks at promises. Everything
 //! that decides is a function over values; only the hosts touch the world.
 
+pub mod bundle;
 pub mod drive;
 pub mod error;
 pub mod host;
 pub mod journal;
 pub mod keeper;
 pub mod local;
+pub mod probe;
 pub mod redact;
 pub mod run;
 pub mod scripts;
 pub mod ssh;
+pub mod verify;

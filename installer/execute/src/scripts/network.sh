@@ -62,7 +62,9 @@ switch_network() {
         rm -rf "$N/new"
         return 0
     fi
-    sync "$N/new"/* "$N/new"
+    # A link has nothing to sync, and may point nowhere.
+    for file in "$N/new"/*; do [ -L "$file" ] || sync "$file"; done
+    sync "$N/new"
     mv -T "$N/new" "$N/pending"
     systemctl stop stratus-network-revert.timer 2>/dev/null || :
     systemctl reset-failed stratus-network-revert.service stratus-network-load.service 2>/dev/null || :

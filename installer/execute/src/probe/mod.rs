@@ -1,0 +1,156 @@
+//! Asks a host everything that a plan needs, with one program and one answer.
+//!
+//! [`probe_script`] makes the program, [`parse`] reads the answer; both are functions over values.
+//! The answer has sections, and ends with one named `end`, so that half an answer is none.
+
+mod links;
+mod parts;
+mod paths;
+
+use crate::drive::{Attention, run_well};
+use crate::error::Trouble;
+use crate::host::{Deadlines, Host, Work};
+use crate::scripts::quote;
+use futures_util::stream::{self, StreamExt};
+use parts::Sections;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use stratus_plan::facts::{Facts, HostFacts, HostReport, Questions, Unreachable};
+
+/// Longest content of a file that is told.
+const CONTENT: usize = 64 << 10;
+/// Longest answer that is read.
+const LONGEST: usize = 64 << 20;
+
+/// An answer that is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("section `{section}` of the answer: {reason}")]
+pub struct BadAnswer {
+    /// The section.
+    pub section: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl BadAnswer {
+    pub(crate) fn new(section: &'static str, reason: impl Into<String>) -> Self {
+        Self { section, reason: reason.into() }
+    }
+}
+
+/// The questions as work for a host.
+pub fn work(questions: &Questions, deadlines: Deadlines) -> Work {
+    Work {
+        what: "asking what the host is".into(),
+        script: probe_script(questions),
+        payload: Vec::new(),
+        deadlines,
+        stdout_limit: LONGEST,
+    }
+}
+
+/// The program that asks.
+pub fn probe_script(questions: &Questions) -> String {
+    let mut script = String::from(include_str!("probe.sh"));
+    let words = |names: &std::collections::BTreeSet<String>| {
+        names.iter().map(|n| quote(n)).collect::<Vec<_>>().join(" ")
+    };
+    let mut ask = |section: &str, command: &str| {
+        let _ = writeln!(script, "section {section}\n{command}");
+    };
+    if !questions.units.is_empty() {
+        let units = words(&questions.units);
+        ask(
+            "units",
+            &format!(
+                "systemctl show -p LoadState -p ActiveState -p UnitFileState -- {units} 2> /dev/null"
+            ),
+        );
+    }
+    if !questions.users.is_empty() {
+        let users = words(&questions.users);
+        let each = "id -Gn -- \"$user\" 2> /dev/null || echo";
+        ask("users", &format!("getent passwd -- {users}"));
+        ask("memberships", &format!("for user in {users}; do {each}; done"));
+    }
+    if !questions.groups.is_empty() {
+        ask("groups", &format!("getent group -- {}", words(&questions.groups)));
+    }
+    if !questions.packages.is_empty() {
+        ask("available", &available(&words(&questions.packages)));
+    }
+    if !questions.databases.is_empty() {
+        ask(
+            "databases",
+            "for client in mariadb mysql; do\n    if have $client; then echo 'SHOW DATABASES;' | $client -N -B 2> /dev/null; break; fi\ndone",
+        );
+    }
+    script.push_str(&paths::script(questions));
+    // The clock last: what lies between its reading and ours is then shortest.
+    script.push_str("section clock\ndate +%s%3N\nsection end\n");
+    script
+}
+
+fn available(names: &str) -> String {
+    format!(
+        "if have apt-cache; then apt-cache policy {names} 2> /dev/null\n\
+         elif have dnf; then dnf -q --cacheonly repoquery --latest-limit 1 --qf '%{{name}}\\t%{{evr}}\\n' {names} 2> /dev/null\n\
+         elif have zypper; then zypper -q -n --no-refresh search -s --match-exact -t package {names} 2> /dev/null\nfi"
+    )
+}
+
+/// Reads the answer. `heard_at_ms` is our own clock when it ended, milliseconds since 1970.
+pub fn parse(
+    answer: &[u8],
+    questions: &Questions,
+    heard_at_ms: i64,
+) -> Result<HostFacts, BadAnswer> {
+    if answer.len() > LONGEST {
+        return Err(BadAnswer::new("end", "it is too long"));
+    }
+    let sections = Sections::of(answer)?;
+    let mut facts = HostFacts::default();
+    parts::basic(&sections, &mut facts)?;
+    parts::features(&sections, &mut facts);
+    links::read(&sections, &mut facts)?;
+    parts::packages(&sections, &mut facts);
+    parts::lists(&sections, questions, &mut facts)?;
+    facts.paths = paths::read(&sections, questions)?;
+    let clock = sections.line("clock")?;
+    let clock: i64 = clock.parse().map_err(|_| BadAnswer::new("clock", "it is no number"))?;
+    facts.clock_offset_ms = clock.saturating_sub(heard_at_ms);
+    Ok(facts)
+}
+
+/// Asks all hosts, so many at once. `now_ms` is our own clock, milliseconds since 1970.
+pub async fn all(
+    hosts: &[Arc<dyn Host>],
+    questions: &Questions,
+    parallel: usize,
+    deadlines: Deadlines,
+    now_ms: fn() -> i64,
+) -> Facts {
+    let work = work(questions, deadlines);
+    let ask = |host: &Arc<dyn Host>| {
+        let (host, work) = (host.clone(), work.clone());
+        async move {
+            let answer = run_well(&*host, &work, &Attention::none()).await;
+            let parsed = answer.and_then(|output| {
+                parse(&output.stdout, questions, now_ms()).map_err(|bad| {
+                    let (command, reason) = (work.what.clone(), bad.to_string());
+                    Trouble::Answer { command, reason }.of(host.name())
+                })
+            });
+            let report = match parsed {
+                Ok(facts) => HostReport::Known(Box::new(facts)),
+                Err(error) => HostReport::Unreachable(Unreachable {
+                    reason: error.trouble.to_string(),
+                    cure: Some(error.cure()),
+                }),
+            };
+            (host.name().clone(), report)
+        }
+    };
+    let asks: Vec<_> = hosts.iter().map(ask).collect();
+    Facts { hosts: stream::iter(asks).buffer_unordered(parallel.max(1)).collect().await }
+}

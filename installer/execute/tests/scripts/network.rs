@@ -1,0 +1,154 @@
+//! A new network: in place only when it is confirmed.
+
+use crate::bench::{Bench, mine};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use stratus_plan::facts::NetworkTool;
+use stratus_plan::step::{File, Network, OurShare, Piece, Step};
+
+/// A host with networkd whose bridge comes up when it is told to.
+fn host(comes_up: bool) -> Bench {
+    let bench = Bench::new();
+    bench.put("/etc/systemd/network/10-eth0.network", "old\n");
+    bench.put("/etc/systemd/network/05-other.network", "in the way\n");
+    bench.put("/sys/class/net/eth0/flags", "0x1003\n");
+    bench.program("systemctl", "exit 0");
+    bench.program("ip", "case $* in 'link delete br0') rm -rf \"$T/root/sys/class/net/br0\" \"$T/root/sys/class/net/eth0/master\" ;; esac");
+    bench.program("sleep", "exit 0");
+    // The timer is only noted; everything else runs at once.
+    bench.program(
+        "systemd-run",
+        "case $* in *--on-active*) exit 0 ;; esac\nwhile [ \"$1\" != /bin/sh ]; do shift; done\nexec \"$@\"",
+    );
+    let up = "mkdir -p \"$T/root/sys/class/net/br0\"; echo 0x1003 > \"$T/root/sys/class/net/br0/flags\"; ln -sfn ../br0 \"$T/root/sys/class/net/eth0/master\"";
+    let if_new =
+        format!("if grep -q new \"$T/root/etc/systemd/network/10-eth0.network\"; then {up}; fi");
+    bench.program("networkctl", if comes_up { &if_new } else { "exit 0" });
+    bench
+}
+
+fn step() -> Step {
+    let file = |path: &str, text: &str| File {
+        path: path.into(),
+        content: vec![Piece::Text(text.into())],
+        share: OurShare::Whole,
+        access: mine(0o644),
+        secret: false,
+    };
+    Step::Network(Network {
+        tool: NetworkTool::Networkd,
+        files: vec![
+            file("/etc/systemd/network/10-eth0.network", "new\n"),
+            file("/etc/systemd/network/20-br0.netdev", "new bridge\n"),
+        ],
+        aside: ["/etc/systemd/network/05-other.network".into()].into(),
+        bridge: "br0".into(),
+        interface: Some("eth0".into()),
+    })
+}
+
+fn is_new(bench: &Bench) -> bool {
+    let new = bench.text("/etc/systemd/network/10-eth0.network") == "new\n";
+    assert_eq!(new, bench.at("/etc/systemd/network/20-br0.netdev").exists());
+    assert_eq!(new, !bench.at("/etc/systemd/network/05-other.network").exists());
+    new
+}
+
+/// What the timer does when the 60 s are over.
+fn time_is_up(bench: &Bench) {
+    let pending = bench.at("/var/lib/stratus/installer/network/pending");
+    let bin = bench.root().parent().unwrap().join("bin");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let status = Command::new("sh")
+        .arg(pending.join("machine"))
+        .args(["revert".as_ref(), pending.as_os_str(), bench.root().as_os_str()])
+        .env("PATH", path)
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_confirmed_network_stays_and_a_second_run_does_nothing() {
+    let bench = host(true);
+    bench.apply(&step());
+    let armed = |c: &String| c.starts_with("systemd-run") && c.contains("--on-active=60s");
+    let calls = bench.calls();
+    let timer = calls.iter().position(armed).expect("no timer");
+    let loaded = calls.iter().position(|c| c.starts_with("networkctl")).expect("not loaded");
+    assert!(timer < loaded);
+    assert_eq!(bench.confirm(&step()).status, 0);
+    assert!(bench.calls().contains(&"systemctl stop stratus-network-revert.timer".into()));
+    assert!(is_new(&bench));
+    let again = bench.apply(&step());
+    assert!(!again.changed());
+    assert!(bench.calls().is_empty());
+    assert_eq!(bench.confirm(&step()).status, 0);
+}
+
+#[test]
+fn what_nobody_confirms_returns() {
+    let bench = host(true);
+    bench.apply(&step());
+    assert!(is_new(&bench));
+    time_is_up(&bench);
+    assert!(!is_new(&bench));
+    assert!(!bench.at("/sys/class/net/br0").exists());
+    let late = bench.confirm(&step());
+    assert_ne!(late.status, 0);
+    assert!(late.stderr.contains("the old one is back"), "{}", late.stderr);
+    // And the next run tries again.
+    bench.apply(&step());
+    assert_eq!(bench.confirm(&step()).status, 0);
+    assert!(is_new(&bench));
+}
+
+#[test]
+fn a_network_that_does_not_come_up_returns_at_once() {
+    let bench = host(false);
+    let said = bench.run(&bench.work(&step()));
+    assert_ne!(said.status, 0);
+    assert!(said.stderr.contains("the old one is back"), "{}", said.stderr);
+    assert!(!is_new(&bench));
+}
+
+#[test]
+fn without_a_timer_nothing_changes() {
+    let bench = host(true);
+    bench.program("systemd-run", "exit 1");
+    assert_ne!(bench.run(&bench.work(&step())).status, 0);
+    assert!(!is_new(&bench));
+}
+
+#[test]
+fn a_run_after_a_crash_begins_with_the_old_network() {
+    let bench = host(true);
+    bench.apply(&step());
+    bench.calls();
+    bench.apply(&step());
+    assert!(bench.calls().iter().any(|c| c == "ip link delete br0"));
+    assert_eq!(bench.confirm(&step()).status, 0);
+    assert!(is_new(&bench));
+}
+
+#[test]
+fn undone_the_old_files_are_back() {
+    let bench = host(true);
+    bench.apply(&step());
+    bench.confirm(&step());
+    let said = bench.undo(&step());
+    assert_eq!(said.status, 0, "{}", said.stderr);
+    assert_eq!(bench.confirm(&step()).status, 0);
+    assert!(!is_new(&bench));
+}
+
+#[test]
+fn a_link_among_the_files_comes_back_as_a_link() {
+    let bench = host(true);
+    let at = bench.at("/etc/systemd/network/05-other.network");
+    fs::remove_file(&at).unwrap();
+    symlink("/dev/null", &at).unwrap();
+    bench.apply(&step());
+    time_is_up(&bench);
+    assert_eq!(fs::read_link(&at).unwrap().to_str(), Some("/dev/null"));
+}
