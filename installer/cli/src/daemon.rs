@@ -49,8 +49,8 @@ impl Transport for ThroughHost {
             },
             stdout_limit: limits.answer_bytes,
         };
-        let output = run_well(&*self.host, &work, &mut Attention::none()).await;
-        output.map(|o| o.stdout).map_err(|error| TransportError::Unreachable(error.to_string()))
+        let output = run_well(&*self.host, &work, &Attention::none()).await;
+        output.map(|o| o.stdout).map_err(|error| TransportError::Unreachable(error.into()))
     }
 }
 
@@ -77,7 +77,7 @@ async fn one_auth(frontend: &Arc<dyn Host>) -> Result<SecretString> {
         deadlines: Deadlines::silent_for(Duration::from_secs(30)),
         stdout_limit: 4096,
     };
-    let output = run_well(&**frontend, &work, &mut Attention::none()).await?;
+    let output = run_well(&**frontend, &work, &Attention::none()).await?;
     let text = String::from_utf8(output.stdout)
         .map_err(|_| Failure::new(Exit::Failed, format!("`{ONE_AUTH}` is not text")))?;
     Ok(text.into())

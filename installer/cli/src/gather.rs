@@ -61,7 +61,7 @@ async fn one(
     let deadlines = Deadlines::silent_for(site.ssh.step_timeout.max(Duration::from_secs(1)));
     let work = probe::work(&questions, deadlines);
     let told = |e: HostError| (e.trouble.to_string(), Some(e.cure()));
-    let output = run_well(host, &work, &mut Attention::none()).await.map_err(told)?;
+    let output = run_well(host, &work, &Attention::none()).await.map_err(told)?;
     host.renew().await;
     let now = Timestamp::now().as_millisecond();
     probe::parse(&output.stdout, &questions, now)

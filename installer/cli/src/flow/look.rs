@@ -95,7 +95,7 @@ pub async fn status(choices: &Choices) -> Result<Exit> {
         "cd /var/lib/stratus/installer/journal 2> /dev/null || exit 0\n\
          last=$(ls -1 | sort | tail -n 1)\n[ -z \"$last\" ] || exec cat -- \"$last\"",
     );
-    let output = run_well(&*frontend, &work, &mut Attention::none()).await?;
+    let output = run_well(&*frontend, &work, &Attention::none()).await?;
     let read = stratus_execute::journal::read(&output.stdout)?;
     if choices.json {
         print_json(&read.records)?;
@@ -139,8 +139,8 @@ pub async fn bundle(choices: &Choices, output: &Path) -> Result<Exit> {
 async fn journals(site: &Site, fleet: &Fleet) -> String {
     let script = "cd /var/lib/stratus/installer/journal 2> /dev/null || exit 0\n\
                   ls -1 | sort | tail -n 20 | while read -r name; do cat -- \"$name\"; done";
-    let read = run_well(&*fleet.frontend(site), &journal_work(script), &mut Attention::none());
-    match read.await {
+    let frontend = fleet.frontend(site);
+    match run_well(&*frontend, &journal_work(script), &Attention::none()).await {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(error) => format!("not read: {error}\n"),
     }

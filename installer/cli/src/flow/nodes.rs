@@ -67,7 +67,9 @@ pub async fn remove_node(choices: &Choices, host: &HostName, gone: bool) -> Resu
     let mut exit = if bad.is_empty() { Exit::Done } else { Exit::Failed };
     if !gone {
         let world = World::of(choices, load(&choices.config)?, vec![host.clone()]).await?;
-        exit = exit.max(undo::give_back(&world).await?);
+        if undo::give_back(&world).await? != Exit::Done {
+            exit = Exit::Failed;
+        }
     }
     note(&format!("take {host} out of `hosts` in [nodes] as well, or the next apply sets it up again"));
     Ok(exit)

@@ -50,7 +50,7 @@ async fn one(
     let deadlines = Deadlines::silent_for(world.loaded.site.ssh.step_timeout);
     for planned in steps.iter().rev() {
         let Some(work) = scripts::undo(&planned.step, "", deadlines)? else { continue };
-        match run_well(&**host, &work, &mut Attention::none()).await {
+        match run_well(&**host, &work, &Attention::none()).await {
             Ok(output) => {
                 for line in String::from_utf8_lossy(&output.stdout).lines() {
                     print_line(&format!("{}: {}: {line}", plan.host, planned.id))?;
