@@ -1,1 +1,3 @@
 //! The commands that set up a site.
+
+pub mod config;

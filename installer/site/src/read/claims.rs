@@ -41,10 +41,10 @@ pub(super) struct Claims {
 
 impl Claims {
     pub(super) fn one(&mut self, ip: Ipv4Addr, what: Use, owner: String, span: Range<usize>) {
-        self.range(&Extent { first: ip, size: 1 }, what, owner, span);
+        self.range(Extent { first: ip, size: 1 }, what, owner, span);
     }
 
-    pub(super) fn range(&mut self, extent: &Extent, what: Use, owner: String, span: Range<usize>) {
+    pub(super) fn range(&mut self, extent: Extent, what: Use, owner: String, span: Range<usize>) {
         let (first, last) = (extent.first.to_bits(), extent.last().to_bits());
         self.addresses.push(Claim { first, last, what, owner, span });
     }
@@ -144,7 +144,7 @@ mod tests {
         let mut all = Claims::default();
         for (number, (first, size, what)) in claims.iter().enumerate() {
             let extent = Extent { first: Ipv4Addr::from_bits(*first), size: *size };
-            all.range(&extent, *what, format!("thing {number}"), number..number);
+            all.range(extent, *what, format!("thing {number}"), number..number);
         }
         let mut problems = Problems::default();
         all.check("", &mut problems);
