@@ -232,7 +232,9 @@ fn one_file_serves_the_installer_and_the_services() {
         let out = check(EXAMPLE);
         assert_eq!(out.code, 0, "{service}: {}", out.stderr);
         for section in sections {
-            let unknown = format!("{section}\nnobody_knows_this = 1\n");
+            // Where the address of an upstream is missing, nothing else is looked at.
+            let url = if section.contains("upstreams") { "url = \"https://a\"\n" } else { "" };
+            let unknown = format!("{section}\n{url}nobody_knows_this = 1\n");
             let out = check(&unknown);
             let name = section.trim_matches(['[', ']']).replace(".someone", ".*");
             let told = format!("[{}] has no key", section.trim_matches(['[', ']']));
