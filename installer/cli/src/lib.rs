@@ -6,6 +6,7 @@
 //! shown.
 
 mod choices;
+pub mod config;
 mod daemon;
 mod eyes;
 mod fleet;

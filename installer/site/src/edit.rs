@@ -82,6 +82,16 @@ impl Editor {
         })
     }
 
+    /// The same as data; null where the file says nothing.
+    pub fn json(&self, path: &[String]) -> serde_json::Value {
+        self.item(path).map_or(serde_json::Value::Null, json)
+    }
+
+    /// Whether the path leads to a whole section rather than a value.
+    pub fn is_section(&self, path: &[String]) -> bool {
+        matches!(self.item(path), Some(Item::Table(_) | Item::ArrayOfTables(_)))
+    }
+
     /// The paths in the file that lead to this key; several where names are chosen by people.
     pub fn places(&self, key: &Key) -> Vec<Vec<String>> {
         let mut places = vec![(Vec::new(), self.0.as_item())];
@@ -136,6 +146,28 @@ impl Editor {
             };
         }
         Some(item)
+    }
+}
+
+fn json(item: &Item) -> serde_json::Value {
+    use serde_json::Value as Json;
+    let object = |table: &dyn TableLike| {
+        Json::Object(table.iter().map(|(key, item)| (key.to_owned(), json(item))).collect())
+    };
+    let value = |value: &Value| match value {
+        Value::String(text) => Json::from(text.value().as_str()),
+        Value::Integer(number) => Json::from(*number.value()),
+        Value::Float(number) => Json::from(*number.value()),
+        Value::Boolean(flag) => Json::from(*flag.value()),
+        Value::Datetime(time) => Json::from(time.value().to_string()),
+        Value::Array(list) => list.iter().map(|v| json(&Item::Value(v.clone()))).collect(),
+        Value::InlineTable(table) => object(table),
+    };
+    match item {
+        Item::None => Json::Null,
+        Item::Value(v) => value(v),
+        Item::Table(table) => object(table),
+        Item::ArrayOfTables(tables) => tables.iter().map(|table| object(table)).collect(),
     }
 }
 

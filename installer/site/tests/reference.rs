@@ -1,7 +1,5 @@
 //! The reference page is what the table of keys says.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::path::Path;
 
 #[test]

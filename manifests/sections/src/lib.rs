@@ -13,6 +13,8 @@ pub mod near;
 mod problems;
 mod section;
 mod site_text;
+#[cfg(test)]
+mod tests;
 
 pub use elements::{Element, Switch};
 pub use problems::{Invalid, Problem, Problems};

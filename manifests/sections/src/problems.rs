@@ -4,6 +4,10 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::fmt;
 use std::ops::Range;
 
+/// Most problems that the text of a report shows; nobody reads more, and each takes the renderer
+/// through the whole file.
+const MOST_SHOWN: usize = 200;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -74,7 +78,7 @@ impl Invalid {
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let renderer = Renderer::plain();
-        for (index, problem) in self.problems.iter().enumerate() {
+        for (index, problem) in self.problems.iter().take(MOST_SHOWN).enumerate() {
             if index > 0 {
                 f.write_str("\n\n")?;
             }
@@ -89,6 +93,9 @@ impl fmt::Display for Invalid {
             }
             f.write_str(&renderer.render(&[group]))?;
         }
-        Ok(())
+        match self.problems.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n\nand {more} more problems"),
+        }
     }
 }

@@ -161,6 +161,8 @@ impl Settings {
         let prefetch = rules.iter().filter_map(prefetch).collect();
         // Where clients find the cache; it is theirs to read.
         let _: Option<Url> = section.parsed("url");
+        // Where it is set up: for the installer.
+        section.accept(&["host"]);
         let settings = Self { prefetch, ..Self::read(&section, upstreams) };
         let mut problems = section.finish();
         for table in tables.into_iter().chain(rules) {

@@ -122,6 +122,8 @@ impl Settings {
             let cure = "add a section [repository] with `listen` and `data`".to_owned();
             section.complain("", "the file has no section [repository]", Some(cure));
         }
+        // Where it is set up, and how its clients know it: for the installer.
+        section.accept(&["host", "ca"]);
         let identity_section = site.section("identity");
         let (identity, inside) = identity::read(&identity_section);
         let settings = Self::read(&section, identity);
@@ -144,7 +146,7 @@ impl Settings {
             listen: listen(section, tls.is_some()),
             listen_plain: plain(section),
             tls,
-            public_url: section.parsed("public_url"),
+            public_url: public_url(section),
             data: section
                 .path("data")
                 .unwrap_or_else(|| PathBuf::from("/var/lib/stratus/repository")),
@@ -172,6 +174,17 @@ impl Settings {
 struct Reading<'a> {
     settings: Settings,
     parts: Vec<Section<'a>>,
+}
+
+/// `url` is what the installer and the clients read too; `public_url` is its older name.
+fn public_url(section: &Section<'_>) -> Option<Url> {
+    let (url, older): (Option<Url>, Option<Url>) =
+        (section.parsed("url"), section.parsed("public_url"));
+    if url.is_some() && older.is_some() && url != older {
+        let cure = Some("take `public_url` out".to_owned());
+        section.complain("public_url", "`url` and `public_url` are one thing", cure);
+    }
+    url.or(older)
 }
 
 fn tls(section: &Section<'_>) -> Option<Tls> {

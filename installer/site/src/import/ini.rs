@@ -89,7 +89,7 @@ impl Lines {
                     entry.value.push_str(line.trim());
                 }
                 None => {
-                    self.notes.push((number, "the line belongs to no key; left out".to_owned()))
+                    self.notes.push((number, "the line belongs to no key; left out".to_owned()));
                 }
             }
         } else if let Some(rest) = line.strip_prefix('[') {

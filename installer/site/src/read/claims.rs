@@ -41,10 +41,10 @@ pub(super) struct Claims {
 
 impl Claims {
     pub(super) fn one(&mut self, ip: Ipv4Addr, what: Use, owner: String, span: Range<usize>) {
-        self.range(&Extent { first: ip, size: 1 }, what, owner, span);
+        self.range(Extent { first: ip, size: 1 }, what, owner, span);
     }
 
-    pub(super) fn range(&mut self, extent: &Extent, what: Use, owner: String, span: Range<usize>) {
+    pub(super) fn range(&mut self, extent: Extent, what: Use, owner: String, span: Range<usize>) {
         let (first, last) = (extent.first.to_bits(), extent.last().to_bits());
         self.addresses.push(Claim { first, last, what, owner, span });
     }
@@ -77,6 +77,12 @@ impl Claims {
     fn check_macs(&self, text: &str, problems: &mut Problems) {
         let mut seen: HashMap<MacAddress, &Range<usize>> = HashMap::new();
         let [a, b] = self.prefix.0;
+        let leased = self.leased();
+        let is_leased = |address: Ipv4Addr| {
+            let bits = address.to_bits();
+            let before = leased.partition_point(|(first, _)| *first <= bits);
+            before.checked_sub(1).is_some_and(|at| leased[at].1 >= bits)
+        };
         for (mac, ip, span) in &self.macs {
             if let Some(before) = seen.insert(*mac, span) {
                 let line = line_of(text, before.start);
@@ -85,7 +91,7 @@ impl Claims {
                 problems.add(span.clone(), message, Some(cure));
             }
             let made_for = Ipv4Addr::new(mac.0[2], mac.0[3], mac.0[4], mac.0[5]);
-            if mac.0[..2] == [a, b] && made_for != *ip && self.is_leased(made_for) {
+            if mac.0[..2] == [a, b] && made_for != *ip && is_leased(made_for) {
                 let message = format!("`{mac}` is the MAC address that `{made_for}` gets");
                 let cure = "take the `mac` out; one is made from the prefix and the address";
                 problems.add(span.clone(), message, Some(cure.to_owned()));
@@ -93,10 +99,17 @@ impl Claims {
         }
     }
 
-    fn is_leased(&self, address: Ipv4Addr) -> bool {
-        let bits = address.to_bits();
-        let holds = |c: &Claim| c.what == Use::Lease && (c.first..=c.last).contains(&bits);
-        self.addresses.iter().any(holds)
+    /// The leased ranges by their first address, each with the furthest last address so far.
+    fn leased(&self) -> Vec<(u32, u32)> {
+        let leases = self.addresses.iter().filter(|c| c.what == Use::Lease);
+        let mut ranges: Vec<(u32, u32)> = leases.map(|c| (c.first, c.last)).collect();
+        ranges.sort_unstable();
+        let mut furthest = 0;
+        for (_, last) in &mut ranges {
+            furthest = furthest.max(*last);
+            *last = furthest;
+        }
+        ranges
     }
 }
 
@@ -144,7 +157,7 @@ mod tests {
         let mut all = Claims::default();
         for (number, (first, size, what)) in claims.iter().enumerate() {
             let extent = Extent { first: Ipv4Addr::from_bits(*first), size: *size };
-            all.range(&extent, *what, format!("thing {number}"), number..number);
+            all.range(extent, *what, format!("thing {number}"), number..number);
         }
         let mut problems = Problems::default();
         all.check("", &mut problems);

@@ -84,7 +84,7 @@ fn network(
     if let Some(NetworkKind::Ranged(extent)) = &kind {
         let key = ["first", "last", "base"].into_iter().find(|key| s.has(key));
         let span = s.value_span(key.unwrap_or("network"));
-        reading.claims.range(extent, Use::Lease, format!("leased by `{name}`"), span);
+        reading.claims.range(*extent, Use::Lease, format!("leased by `{name}`"), span);
     }
     if let Some(gateway) = gateway {
         let owner = format!("the gateway of `{name}`");

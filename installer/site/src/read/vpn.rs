@@ -83,8 +83,8 @@ fn overlay(
     let subnet = stated.or_else(|| network.and_then(|n| n.subnet));
     if let Some(range) = &range {
         let owner = "of burst nodes".to_owned();
-        reading.claims.range(range, Use::Burst, owner, s.value_span("range"));
-        fits(s, range, subnet, stated, network);
+        reading.claims.range(*range, Use::Burst, owner, s.value_span("range"));
+        fits(s, *range, subnet, stated, network);
     }
     let nodes = nodes(s, range.as_ref(), reading);
     Some(Vpn {
@@ -132,7 +132,7 @@ fn joined<'a>(
 
 fn fits(
     s: &Section<'_>,
-    range: &Extent,
+    range: Extent,
     subnet: Option<Ipv4Net>,
     stated: Option<Ipv4Net>,
     network: Option<&Network>,
