@@ -86,6 +86,18 @@ fn a_router_outside_the_subnet_is_said_to_be_on_the_link() {
 }
 
 #[test]
+fn a_router_of_ipv6_that_is_not_stated_is_still_learned() {
+    let addressing = Addressing { gateway6: None, ..fixed() };
+    assert!(shown(Tool::Ifupdown, Some("eth0"), &addressing).contains("accept_ra 2"));
+    let profile = shown(Tool::NetworkManager, Some("eth0"), &addressing);
+    assert!(profile.contains("[ipv6]\nmethod=auto\naddress1=2001:db8::11/64"), "{profile}");
+    for tool in [Tool::Netplan, Tool::Networkd] {
+        let text = shown(tool, None, &addressing).to_lowercase();
+        assert!(!text.contains("accept-ra") && !text.contains("acceptra"), "{text}");
+    }
+}
+
+#[test]
 fn nothing_strange_found_on_a_host_gets_into_a_file() {
     let evil = "x\"]\n    evil: [\"$(reboot)";
     let addressing = Addressing { search: vec![evil.into(), "good.org".into()], ..fixed() };

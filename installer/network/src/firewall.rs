@@ -20,7 +20,7 @@ mod rules;
 
 use crate::addresses::host_addresses;
 use ipnet::{IpNet, Ipv4Subnets};
-use rules::{Chain, From};
+use rules::{Chain, Source};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use stratus_site::{Share, Site, Transport};
@@ -87,17 +87,17 @@ impl Host<'_> {
         self.is(HostRole::Gateway) || (self.is(HostRole::Frontend) && here)
     }
 
-    fn lan(&self) -> From {
-        From::Nets(self.lan.to_vec())
+    fn lan(&self) -> Source {
+        Source::Nets(self.lan.to_vec())
     }
 
     /// The front-end where its address is known, else the LAN.
-    fn frontend(&self) -> From {
-        self.site.frontend.address.map_or_else(|| self.lan(), |a| From::Nets(vec![a.into()]))
+    fn frontend(&self) -> Source {
+        self.site.frontend.address.map_or_else(|| self.lan(), |a| Source::Nets(vec![a.into()]))
     }
 
     /// All hosts where every address is known, else the LAN.
-    fn hosts(&self) -> From {
+    fn hosts(&self) -> Source {
         let known: Vec<IpNet> = host_addresses(self.site).map(IpNet::from).collect();
         if known.len() <= self.site.nodes.len() {
             return self.lan();
@@ -105,7 +105,7 @@ impl Host<'_> {
         // Burst nodes are hosts too.
         let range = self.site.vpn.iter().map(|vpn| vpn.range);
         let burst = range.flat_map(|range| Ipv4Subnets::new(range.first, range.last(), 0));
-        From::Nets(known.into_iter().chain(burst.map(IpNet::V4)).collect())
+        Source::Nets(known.into_iter().chain(burst.map(IpNet::V4)).collect())
     }
 
     fn input(&self, ssh_port: u16) -> Chain {
@@ -176,12 +176,17 @@ impl Host<'_> {
         let site = self.site;
         if let Some(vpn) = site.vpn.as_ref().filter(|_| self.is_gateway()) {
             let protocol = if vpn.protocol.starts_with("tcp") { "tcp" } else { "udp" };
-            chain.open(&From::Anywhere, protocol, &vpn.port.to_string(), "VPN of burst nodes");
+            chain.open(&Source::Anywhere, protocol, &vpn.port.to_string(), "VPN of burst nodes");
         }
         let port = |url: &url::Url| url.port_or_known_default().map(|port| port.to_string());
         let repository = site.repository.as_ref().filter(|_| self.is(HostRole::Repository));
         if let Some(port) = repository.and_then(|repository| port(&repository.url)) {
-            chain.open(&From::Anywhere, "tcp", &port, "appliance repository, for other sites too");
+            chain.open(
+                &Source::Anywhere,
+                "tcp",
+                &port,
+                "appliance repository, for other sites too",
+            );
         }
         let cache = site.cache.as_ref().filter(|_| self.is(HostRole::Cache));
         if let Some(port) = cache.and_then(|cache| port(&cache.url)) {

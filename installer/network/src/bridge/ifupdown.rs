@@ -46,6 +46,11 @@ fn stanzas(link: &Link<'_>) -> String {
     while let Some(net) = v6.next() {
         let _ = writeln!(text, "iface {bridge} inet6 static\n    address {net}");
         if std::mem::take(&mut first) {
+            if addressing.gateway6.is_none() {
+                // ifupdown turns advertisements off for a stated address; then no router is left.
+                // 2: even where the host forwards.
+                text += "    accept_ra 2\n";
+            }
             text += &gateway(link, false);
         }
         if v6.peek().is_some() {

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use stratus_site::InterfaceName;
 
 /// Who may reach a port.
-pub(super) enum From {
+pub(super) enum Source {
     /// Everybody.
     Anywhere,
     /// These subnets; nobody where there is none.
@@ -34,10 +34,10 @@ impl Chain {
     }
 
     /// Opens a port, or a range of ports, to somebody.
-    pub(super) fn open(&mut self, from: &From, protocol: &str, ports: &str, reason: &str) {
+    pub(super) fn open(&mut self, from: &Source, protocol: &str, ports: &str, reason: &str) {
         match from {
-            From::Anywhere => self.rule(&format!("{protocol} dport {ports} accept"), reason),
-            From::Nets(nets) => {
+            Source::Anywhere => self.rule(&format!("{protocol} dport {ports} accept"), reason),
+            Source::Nets(nets) => {
                 for (family, nets) in families(nets) {
                     if !nets.is_empty() {
                         let set = set(&nets);
