@@ -34,7 +34,7 @@ mod uninstall;
 mod view;
 mod wanted;
 
-pub use planner::{fingerprint, plan};
+pub use planner::plan;
 pub use preflight::{Finding, Severity, preflight};
 pub use promises::promises;
 pub use questions::questions;

@@ -1,5 +1,6 @@
 //! The plan: stage by stage what the site wants of each host, beside what is there.
 
+use crate::bridging;
 use crate::content::sha256;
 use crate::facts::{Facts, HostReport};
 use crate::metadata::{self, opennebula, series_text, supported};
@@ -15,35 +16,39 @@ use stratus_site::{HostName, Node, Os, Site};
 pub fn plan(site: &Site, facts: &Facts, inputs: &Inputs) -> Plan {
     let nodes: BTreeMap<&HostName, &Node> = site.nodes.iter().map(|n| (&n.host, n)).collect();
     let missing = missing_input(site, inputs);
+    let mut rules: BTreeMap<BTreeSet<Role>, String> = BTreeMap::new();
     let of = |(host, roles): (&HostName, BTreeSet<Role>)| {
+        let of_roles = || bridging::firewall(site, facts, &roles);
+        let rules = rules.entry(roles.clone()).or_insert_with(of_roles);
+        let about = About { site, facts, inputs, roles: &roles, rules };
         let steps = match &missing {
             Some(reason) => Err(reason.clone()),
-            None => host_steps(site, facts, inputs, host, &roles, nodes.get(host).copied()),
+            None => host_steps(&about, host, nodes.get(host).copied()),
         };
         HostPlan { host: host.clone(), roles, steps }
     };
-    Plan {
-        fingerprint: fingerprint(site, facts, inputs),
-        hosts: roles(site).into_iter().map(of).collect(),
-    }
+    let hosts: Vec<HostPlan> = roles(site).into_iter().map(of).collect();
+    Plan { fingerprint: fingerprint(site, &hosts), hosts }
 }
 
-/// SHA-256 of everything that a plan depends on.
-pub fn fingerprint(site: &Site, facts: &Facts, inputs: &Inputs) -> String {
-    let files: Vec<_> = inputs.files.iter().map(|(p, bytes)| (p, sha256(bytes))).collect();
-    let all = (site, facts, files, &inputs.secrets, &inputs.site_text);
-    // Values of these types always have a JSON form: their maps have texts or numbers as keys.
-    sha256(serde_json::to_vec(&all).unwrap_or_default())
+/// What the plan says, as one number. Facts that change by themselves, such as free space, are not
+/// in it: a plan made again is the same one unless something moved that matters.
+fn fingerprint(site: &Site, hosts: &[HostPlan]) -> String {
+    // Values of these types always have a JSON form: their maps have texts as keys.
+    sha256(serde_json::to_vec(&(site, hosts)).unwrap_or_default())
 }
 
-fn host_steps(
-    site: &Site,
-    facts: &Facts,
-    inputs: &Inputs,
-    host: &HostName,
-    roles: &BTreeSet<Role>,
-    node: Option<&Node>,
-) -> Result<Vec<Planned>, String> {
+/// What hosts with the same roles have in common.
+struct About<'a> {
+    site: &'a Site,
+    facts: &'a Facts,
+    inputs: &'a Inputs,
+    roles: &'a BTreeSet<Role>,
+    rules: &'a str,
+}
+
+fn host_steps(about: &About, host: &HostName, node: Option<&Node>) -> Result<Vec<Planned>, String> {
+    let About { site, facts, inputs, roles, rules } = *about;
     let told = match facts.hosts.get(host) {
         Some(HostReport::Known(told)) => told,
         Some(HostReport::Unreachable(why)) => {
@@ -62,7 +67,7 @@ fn host_steps(
         ));
     }
     stated_otherwise(site, host, node, &told.os.id, &told.os.version)?;
-    let view = View { site, facts, inputs: Some(inputs), host, roles, told, system, node };
+    let view = View { site, facts, inputs: Some(inputs), host, roles, told, system, node, rules };
     Ok(judged(&view, stages::all(&view)))
 }
 

@@ -6,7 +6,7 @@ use crate::metadata::{System, families};
 use crate::plan::Role;
 use crate::stages;
 use crate::step::{File, Piece, Step};
-use crate::view::{View, roles};
+use crate::view::{View, roles_of};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use stratus_site::{HostName, Site};
@@ -25,9 +25,10 @@ const UNKNOWN: &str = "unknown-port";
 /// The questions for a host of the site; none for a host that is not of it.
 pub fn questions(site: &Site, host: &HostName) -> Questions {
     let mut questions = Questions::default();
-    let Some((host, roles)) = roles(site).into_iter().find(|(h, _)| *h == host) else {
+    let roles = roles_of(site, host);
+    if roles.is_empty() {
         return questions;
-    };
+    }
     questions.paths.insert("/etc/resolv.conf".to_owned());
     questions.paths.insert(stages::HOST_KEY.to_owned());
     if let Some(directory) = &site.packages.offline {
@@ -72,7 +73,17 @@ fn ask(
     let told =
         HostFacts { os, network_tool: Some(tool), default_route: route, ..HostFacts::default() };
     let node = site.nodes.iter().find(|n| n.host == *host);
-    let view = View { site, facts: &facts, inputs: None, host, roles, told: &told, system, node };
+    let view = View {
+        site,
+        facts: &facts,
+        inputs: None,
+        host,
+        roles,
+        told: &told,
+        system,
+        node,
+        rules: "",
+    };
     for wanted in stages::all(&view) {
         of_step(questions, host, wanted.step);
     }

@@ -45,6 +45,11 @@ pub fn roles(site: &Site) -> Vec<(&HostName, BTreeSet<Role>)> {
     hosts
 }
 
+/// What one host is for.
+pub(crate) fn roles_of(site: &Site, host: &HostName) -> BTreeSet<Role> {
+    role_pairs(site).into_iter().filter(|(h, _)| *h == host).map(|(_, role)| role).collect()
+}
+
 fn role_pairs(site: &Site) -> Vec<(&HostName, Role)> {
     let mut pairs = vec![(&site.frontend.host, Role::Frontend)];
     pairs.extend(site.nodes.iter().map(|n| (&n.host, Role::Node)));
@@ -79,6 +84,8 @@ pub(crate) struct View<'a> {
     pub(crate) told: &'a HostFacts,
     pub(crate) system: System,
     pub(crate) node: Option<&'a Node>,
+    /// The firewall's rules of hosts with these roles: the same for all of them, and long.
+    pub(crate) rules: &'a str,
 }
 
 impl View<'_> {

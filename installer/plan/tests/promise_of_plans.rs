@@ -263,3 +263,14 @@ fn the_same_world_gives_the_same_bytes_whatever_the_order_of_hosts() {
         assert_eq!(Some(host), second.hosts.iter().find(|h| h.host == host.host));
     }
 }
+
+#[test]
+fn the_fingerprint_moves_with_what_matters_only() {
+    let site = &sites()[0];
+    let mut world = facts(site, SYSTEMS[1]);
+    let first = plan(site, &world, &inputs()).fingerprint;
+    known(&mut world, "node01.example.org").clock_offset_ms = 3;
+    assert_eq!(plan(site, &world, &inputs()).fingerprint, first);
+    known(&mut world, "node01.example.org").packages.insert("nftables".into(), "1".into());
+    assert_ne!(plan(site, &world, &inputs()).fingerprint, first);
+}

@@ -26,7 +26,8 @@ pub(super) fn findings(
     let node = site.nodes.iter().find(|n| n.host == *host);
     // Only paths are looked at here, so nothing of other hosts or files is needed.
     let facts = Facts::default();
-    let view = View { site, facts: &facts, inputs: None, host, roles, told, system, node };
+    let view =
+        View { site, facts: &facts, inputs: None, host, roles, told, system, node, rules: "" };
     let edited: BTreeSet<String> =
         stages::all(&view).iter().filter_map(|wanted| edited(told, &wanted.step)).collect();
     let of = |files: String| {

@@ -4,7 +4,6 @@
 //! with it the rules of others; ours touches its own table only. A second firewall that closes
 //! what this one opens is switched off.
 
-use crate::bridging;
 use crate::step::{Step, Unit};
 use crate::view::View;
 use crate::wanted::{Wanted, packages_id, running, set, whole};
@@ -14,13 +13,12 @@ const UNIT: &str = "stratus-firewall.service";
 
 pub(super) fn wanted(view: &View) -> Vec<Wanted> {
     let family = view.system.family;
-    let rules = bridging::firewall(view.site, view.facts, view.roles);
     let unit_path = format!("/etc/systemd/system/{UNIT}");
     let unit = Unit { reload: true, ..running(UNIT, &[RULES, &unit_path]) };
     let mut steps = vec![
         Wanted::packages("firewall", &family.packages.firewall, "the rules are nftables' own"),
         Wanted::new(
-            Step::File(whole(RULES, 0o600, rules)),
+            Step::File(whole(RULES, 0o600, view.rules)),
             "what the host serves comes in, from where it is meant to; nothing else does",
         ),
         Wanted::new(
