@@ -1,6 +1,8 @@
 //! The plan against a model of OpenNebula: whatever is there and whatever is wanted, making all
 //! changes leaves nothing to do, and what is not ours stays.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure of a test")]
+
 #[path = "convergence/model.rs"]
 mod model;
 

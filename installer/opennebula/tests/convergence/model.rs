@@ -15,7 +15,7 @@ pub(crate) struct Model {
     next: i32,
 }
 
-fn named<'a, T>(pool: &'a mut [T], found: impl Fn(&T) -> bool) -> &'a mut T {
+fn named<T>(pool: &mut [T], found: impl Fn(&T) -> bool) -> &mut T {
     pool.iter_mut().find(|object| found(object)).expect("a change is of an object that is there")
 }
 
