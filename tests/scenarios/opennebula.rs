@@ -5,6 +5,8 @@
 //! tests of the client run against that oned: they make objects whose names begin with
 //! `stratus-test-`, and remove them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure of a test")]
+
 #[path = "opennebula/client.rs"]
 mod client;
 #[path = "opennebula/program.rs"]

@@ -182,17 +182,17 @@ pub enum Error {
     #[error("{object} at {endpoint} is {state}, not {wanted}, after {waited:?}{detail}")]
     NotReady {
         /// Where oned is.
-        endpoint: String,
+        endpoint: Box<str>,
         /// The object: `network 3 (public)`.
-        object: String,
+        object: Box<str>,
         /// Its last state.
-        state: String,
+        state: Box<str>,
         /// The state that was waited for.
         wanted: &'static str,
         /// How long.
         waited: Duration,
         /// oned's own explanation, with `: ` before it, or empty.
-        detail: String,
+        detail: Box<str>,
     },
     /// The settings for a connection are wrong.
     #[error("{0}")]

@@ -19,7 +19,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(120), answer_bytes: 128 * 1024 * 1024 }
+        Self { time: Duration::from_mins(2), answer_bytes: 128 * 1024 * 1024 }
     }
 }
 

@@ -46,6 +46,11 @@ impl Look {
     }
 }
 
+/// oned's explanation as the end of a sentence, if there is one.
+fn shown_detail(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(": {detail}") }
+}
+
 impl Client {
     /// Looks at an object until it is ready, or until `patience` is over: then the error names
     /// the last state. An error of a look that may pass (no connection) is waited out too.
@@ -77,12 +82,12 @@ impl Client {
             };
             if last || Instant::now() >= deadline {
                 return Err(Error::NotReady {
-                    endpoint: self.endpoint().to_owned(),
-                    object: object.to_owned(),
-                    state,
+                    endpoint: self.endpoint().into(),
+                    object: object.into(),
+                    state: state.into(),
                     wanted,
                     waited: start.elapsed(),
-                    detail: if detail.is_empty() { detail } else { format!(": {detail}") },
+                    detail: shown_detail(&detail).into(),
                 });
             }
             sleep_until(deadline.min(Instant::now() + pause)).await;
@@ -217,9 +222,8 @@ impl Client {
                 }
             }
         };
-        self.wait_ready(object, "gone", patience, look, |gone| match gone {
-            true => Look::Ready,
-            false => Look::not_yet("still there", None),
+        self.wait_ready(object, "gone", patience, look, |gone| {
+            if *gone { Look::Ready } else { Look::not_yet("still there", None) }
         })
         .await
         .map(|_| ())

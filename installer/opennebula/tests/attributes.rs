@@ -1,5 +1,7 @@
 //! Templates: both spellings say what was meant.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure of a test")]
+
 use proptest::prelude::*;
 use stratus_opennebula::{Attribute, Attributes};
 

@@ -1,5 +1,7 @@
 //! Calls and answers as text.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure of a test")]
+
 use proptest::prelude::*;
 use stratus_opennebula::xmlrpc::{
     Malformed, Response, Value, read_call, read_response, write_call, write_fault, write_response,

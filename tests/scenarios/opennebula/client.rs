@@ -236,7 +236,7 @@ async fn a_site_is_made_changed_and_removed_and_a_second_plan_is_empty() {
     let client = bench.client();
     let mut wanted = site("life");
     let made = make_so(&client, &wanted).await;
-    assert_eq!(made.len(), 14, "{made:#?}");
+    assert_eq!(made.len(), 13, "{made:#?}");
     assert!(plan(&client, &wanted).await.changes.is_empty());
 
     wanted.hosts[0].attributes = Attributes::new().with("RACK", "r2");

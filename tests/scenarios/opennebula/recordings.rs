@@ -53,17 +53,19 @@ fn read(path: &Path) -> Vec<Exchange> {
     entries.iter().filter_map(exchange).collect()
 }
 
+/// Reads a description of one kind; whether it is of that kind.
+fn one<T: Object>(text: &str, root: &str) -> bool {
+    if root == T::ELEMENT {
+        read_object::<T>(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    } else if root == T::POOL {
+        read_pool::<T>(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    }
+    root == T::ELEMENT || root == T::POOL
+}
+
 /// Reads a description by its root element; whether we know it.
 fn read_description(text: &str) -> bool {
     let root = text.trim_start_matches('<').split(['>', ' ', '/']).next().unwrap_or_default();
-    fn one<T: Object>(text: &str, root: &str) -> bool {
-        if root == T::ELEMENT {
-            read_object::<T>(text).unwrap_or_else(|e| panic!("{e}: {text}"));
-        } else if root == T::POOL {
-            read_pool::<T>(text).unwrap_or_else(|e| panic!("{e}: {text}"));
-        }
-        root == T::ELEMENT || root == T::POOL
-    }
     one::<Acl>(text, root)
         || one::<Cluster>(text, root)
         || one::<Datastore>(text, root)
@@ -86,10 +88,10 @@ fn every_recorded_answer_is_read() {
         let response = read_response(exchange.response.as_bytes())
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         answers += 1;
-        if let Response::Value(Value::Array(items)) = response {
-            if let [Value::Boolean(true), Value::Text(text), ..] = &items[..] {
-                objects += usize::from(text.starts_with('<') && read_description(text));
-            }
+        if let Response::Value(Value::Array(items)) = response
+            && let [Value::Boolean(true), Value::Text(text), ..] = &items[..]
+        {
+            objects += usize::from(text.starts_with('<') && read_description(text));
         }
     }
     println!("{answers} answers, {objects} descriptions of objects");

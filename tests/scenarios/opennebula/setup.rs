@@ -15,8 +15,8 @@ pub(crate) const AUTH: &str = "oneadmin:opennebula";
 pub(crate) struct Bench {
     pub(crate) url: String,
     auth: String,
-    /// `None` with a real oned.
-    pub(crate) simulator: Option<(Oned, tempfile::TempDir)>,
+    /// Kept running; `None` with a real oned.
+    _simulator: Option<(Oned, tempfile::TempDir)>,
 }
 
 pub(crate) fn settings(folder: &Path) -> Settings {
@@ -34,7 +34,7 @@ impl Bench {
     pub(crate) async fn start() -> Self {
         let variable = |name| std::env::var(name).ok();
         match (variable("STRATUS_TEST_ONED"), variable("STRATUS_TEST_ONE_AUTH")) {
-            (Some(url), Some(auth)) => Self { url, auth, simulator: None },
+            (Some(url), Some(auth)) => Self { url, auth, _simulator: None },
             _ => Self::simulated().await,
         }
     }
@@ -43,7 +43,7 @@ impl Bench {
     pub(crate) async fn simulated() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let oned = Oned::start(settings(folder.path())).await;
-        Self { url: oned.url(), auth: AUTH.to_owned(), simulator: Some((oned, folder)) }
+        Self { url: oned.url(), auth: AUTH.to_owned(), _simulator: Some((oned, folder)) }
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -130,10 +130,7 @@ impl Client {
         extra: &Attributes,
     ) -> Result<MachineId, Error> {
         let method = "one.template.instantiate";
-        let extra = match extra.is_empty() {
-            true => Value::from(""),
-            false => template(method, extra)?,
-        };
+        let extra = if extra.is_empty() { Value::from("") } else { template(method, extra)? };
         let parameters = vec![id.into(), name.into(), false.into(), extra, false.into()];
         self.call_for_id(method, parameters).await
     }

@@ -180,14 +180,14 @@ impl Planner<'_> {
             vm_mad: wanted.vm_mad.clone(),
             cluster: wanted.cluster.clone(),
         });
-        if let (Some(found), Some(cluster)) = (found, &wanted.cluster) {
-            if found.cluster_name != *cluster {
-                self.out.changes.push(Change::Move {
-                    host: wanted.name.clone(),
-                    from: found.cluster_name.clone(),
-                    to: cluster.clone(),
-                });
-            }
+        if let (Some(found), Some(cluster)) = (found, &wanted.cluster)
+            && found.cluster_name != *cluster
+        {
+            self.out.changes.push(Change::Move {
+                host: wanted.name.clone(),
+                from: found.cluster_name.clone(),
+                to: cluster.clone(),
+            });
         }
         let off = [HostState::Disabled, HostState::MonitoringDisabled, HostState::Offline];
         let on = found.is_none_or(|found| !off.contains(&found.state));

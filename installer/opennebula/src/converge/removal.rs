@@ -10,7 +10,14 @@ use crate::objects::{Cluster, Datastore, Group, Host, Image, VirtualNetwork};
 
 /// Deletions, in the order opposite to making.
 pub(crate) fn removals(out: &mut Convergence, wanted: &Wanted, pools: &Pools) {
-    let mut going = Going { out, wanted, gone: BTreeSet::new() };
+    // A host that moves no longer holds the cluster it leaves.
+    let moves = |host: &&Host| {
+        out.changes
+            .iter()
+            .any(|c| matches!(c, Change::Move { host: name, .. } if *name == host.name))
+    };
+    let gone = pools.hosts.iter().filter(moves).map(|host| (Kind::Host, host.id.0)).collect();
+    let mut going = Going { out, wanted, gone };
     let names = Names::of(wanted);
     going.pool(&pools.templates, &names, |_, _| None);
     going.pool(&pools.images, &names, image_in_use);
@@ -41,6 +48,10 @@ impl Names {
         wanted.marketplaces.iter().for_each(|w| add(Kind::Marketplace, &w.name));
         wanted.images.iter().for_each(|w| add(Kind::Image, &w.name));
         wanted.templates.iter().for_each(|w| add(Kind::Template, &w.name));
+        // What a wanted object refers to stays too.
+        wanted.users.iter().flat_map(|w| &w.groups).for_each(|name| add(Kind::Group, name));
+        wanted.hosts.iter().flat_map(|w| &w.cluster).for_each(|name| add(Kind::Cluster, name));
+        wanted.images.iter().for_each(|w| add(Kind::Datastore, &w.datastore));
         Self(all)
     }
 

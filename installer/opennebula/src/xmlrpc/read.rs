@@ -156,12 +156,11 @@ impl<'a> Source<'a> {
         }
         loop {
             let position = self.reader.buffer_position();
-            let not_xml = |_| Malformed::NotXml(position);
             match self.reader.read_event().map_err(|_| Malformed::NotXml(position))? {
-                Event::Start(start) => return Ok(Token::Open(name(start.name())?)),
-                Event::End(end) => return Ok(Token::Close(name(end.name())?)),
+                Event::Start(start) => return Ok(Token::Open(name(start.name()))),
+                Event::End(end) => return Ok(Token::Close(name(end.name()))),
                 Event::Empty(empty) => {
-                    let name = name(empty.name())?;
+                    let name = name(empty.name());
                     self.pending = Some(name.clone());
                     return Ok(Token::Open(name));
                 }
@@ -169,7 +168,7 @@ impl<'a> Source<'a> {
                 Event::CData(text) => return Ok(Token::Text(text.xml10_content().into_owned())),
                 Event::GeneralRef(reference) => {
                     if let Some(character) =
-                        reference.resolve_char_ref().map_err(|e| not_xml(drop(e)))?
+                        reference.resolve_char_ref().map_err(|_| Malformed::NotXml(position))?
                     {
                         return Ok(Token::Text(character.to_string()));
                     }
@@ -307,6 +306,6 @@ impl<'a> Source<'a> {
     }
 }
 
-fn name(name: quick_xml::name::QName<'_>) -> Result<String, Malformed> {
-    Ok(name.as_ref().to_string())
+fn name(name: quick_xml::name::QName<'_>) -> String {
+    name.as_ref().to_string()
 }

@@ -107,14 +107,12 @@ impl Work<'_> {
             Kind::Network => {
                 let network = self.state.get(kind, id);
                 let used = network.is_some_and(|n| n.ranges.iter().any(|r| !r.leases.is_empty()));
-                match used {
-                    true => refuse(
-                        "Cannot delete network. Can not remove a virtual network with \
-                                    leases in use"
-                            .to_owned(),
-                    ),
-                    false => Ok(()),
+                if used {
+                    let text = "Cannot delete network. Can not remove a virtual network with \
+                                leases in use";
+                    return refuse(text.to_owned());
                 }
+                Ok(())
             }
             _ => Ok(()),
         }

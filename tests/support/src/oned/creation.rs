@@ -36,8 +36,8 @@ impl Work<'_> {
         }
     }
 
-    pub(super) fn added(&mut self, kind: Kind, object: Object) -> Answer {
-        Ok(Value::from(self.state.add(kind, object)))
+    pub(super) fn added(&mut self, kind: Kind, object: Object) -> Value {
+        Value::from(self.state.add(kind, object))
     }
 
     /// The cluster of a parameter: the default one if it is left out or -1.
@@ -55,7 +55,7 @@ impl Work<'_> {
         self.authorize("CREATE CLUSTER")?;
         self.free_name(Kind::Cluster, &name, "")?;
         let object = self.new_object(&name, Attributes::new());
-        self.added(Kind::Cluster, object)
+        Ok(self.added(Kind::Cluster, object))
     }
 
     pub(super) fn allocate_host(&mut self) -> Answer {
@@ -76,14 +76,14 @@ impl Work<'_> {
         let mut object = self.new_object(&name, attributes);
         object.cluster = cluster;
         object.due = self.after(self.delays.host);
-        self.added(Kind::Host, object)
+        Ok(self.added(Kind::Host, object))
     }
 
     pub(super) fn allocate_datastore(&mut self) -> Answer {
         let mut attributes = self.template()?;
         let cluster = self.cluster()?;
         self.authorize("CREATE DATASTORE")?;
-        let name = self.name(&attributes, "Datastore")?;
+        let name = Self::name(&attributes, "Datastore")?;
         let kind = attributes.text("TYPE").unwrap_or("IMAGE_DS").to_owned();
         attributes.set("TYPE", Attribute::Text(kind.clone()));
         if attributes.text("TM_MAD").is_none() {
@@ -100,7 +100,7 @@ impl Work<'_> {
         self.free_name(Kind::Datastore, &name, "")?;
         let mut object = self.new_object(&name, attributes);
         object.cluster = cluster;
-        self.added(Kind::Datastore, object)
+        Ok(self.added(Kind::Datastore, object))
     }
 
     pub(super) fn allocate_group(&mut self) -> Answer {
@@ -108,14 +108,14 @@ impl Work<'_> {
         self.authorize("CREATE GROUP")?;
         self.free_name(Kind::Group, &name, "")?;
         let object = self.new_object(&name, Attributes::new());
-        self.added(Kind::Group, object)
+        Ok(self.added(Kind::Group, object))
     }
 
     pub(super) fn allocate_market(&mut self) -> Answer {
         let attributes = self.template()?;
         self.authorize("CREATE MARKETPLACE")?;
         let before = "Error allocating a new marketplace. ";
-        let name = self.name(&attributes, "Marketplace")?;
+        let name = Self::name(&attributes, "Marketplace")?;
         match attributes.text("MARKET_MAD") {
             None => {
                 let text = "No marketplace driver (MARKET_MAD) in template.";
@@ -136,7 +136,7 @@ impl Work<'_> {
         }
         self.free_name(Kind::Marketplace, &name, before)?;
         let object = self.new_object(&name, attributes);
-        self.added(Kind::Marketplace, object)
+        Ok(self.added(Kind::Marketplace, object))
     }
 
     pub(super) fn allocate_template(&mut self) -> Answer {
@@ -146,7 +146,7 @@ impl Work<'_> {
         };
         self.free_name(Kind::Template, &name, "")?;
         let object = self.new_object(&name, attributes);
-        self.added(Kind::Template, object)
+        Ok(self.added(Kind::Template, object))
     }
 
     pub(super) fn allocate_image(&mut self) -> Answer {
@@ -155,7 +155,7 @@ impl Work<'_> {
         if self.state.get(Kind::Datastore, datastore).is_none() {
             return Self::missing(Kind::Datastore, datastore);
         }
-        let name = self.name(&attributes, "Image")?;
+        let name = Self::name(&attributes, "Image")?;
         let kind = attributes.text("TYPE").unwrap_or("OS").to_owned();
         let types = ["OS", "CDROM", "DATABLOCK", "KERNEL", "RAMDISK", "CONTEXT"];
         let number = types.iter().position(|word| *word == kind).unwrap_or(0);
@@ -186,11 +186,11 @@ impl Work<'_> {
         object.fields = fields;
         object.state = 4;
         object.due = self.after(self.delays.image);
-        self.added(Kind::Image, object)
+        Ok(self.added(Kind::Image, object))
     }
 
     /// The name in a template.
-    pub(super) fn name(&self, attributes: &Attributes, what: &str) -> Result<String, Failure> {
+    pub(super) fn name(attributes: &Attributes, what: &str) -> Result<String, Failure> {
         match attributes.text("NAME").filter(|name| !name.is_empty()) {
             Some(name) => Ok(name.to_owned()),
             None => Self::refused(0x2000, format!("No NAME in template for {what}.")),

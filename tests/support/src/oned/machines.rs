@@ -67,7 +67,7 @@ impl Work<'_> {
         machine.user_attributes = users;
         machine.state = if hold { 2 } else { 1 };
         machine.due = if hold { 0 } else { self.after(self.delays.machine) };
-        self.added(Kind::Machine, machine)
+        Ok(self.added(Kind::Machine, machine))
     }
 
     fn disk(&mut self, value: &Attribute, number: i32) -> Result<Attribute, Failure> {

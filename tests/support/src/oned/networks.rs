@@ -17,7 +17,7 @@ impl Work<'_> {
         self.authorize(&format!(
             "CREATE NET; Not authorized to perform ADMIN CLUSTER [{cluster}]"
         ))?;
-        let name = self.name(&attributes, "Virtual Network")?;
+        let name = Self::name(&attributes, "Virtual Network")?;
         let Some(driver) = attributes.text("VN_MAD") else {
             return Self::refused(0x2000, "No VN_MAD in template for Virtual Network.");
         };
@@ -46,7 +46,7 @@ impl Work<'_> {
         network.cluster = cluster;
         network.state = 2;
         network.due = self.after(self.delays.network);
-        self.added(Kind::Network, network)
+        Ok(self.added(Kind::Network, network))
     }
 
     /// The members of the vector `AR` of the next parameter.
@@ -195,6 +195,11 @@ pub(super) fn insert_range(
         let mac: Vec<_> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
         attributes.push(("MAC".to_owned(), mac.join(":")));
     }
-    network.ranges.push(Range { id, attributes, next: 0, leases: Default::default() });
+    network.ranges.push(Range {
+        id,
+        attributes,
+        next: 0,
+        leases: std::collections::BTreeMap::new(),
+    });
     Ok(())
 }

@@ -17,27 +17,27 @@ impl Work<'_> {
     }
 
     /// A pool without paging.
-    pub(super) fn pool(&mut self, kind: Kind) -> Answer {
+    pub(super) fn pool(&mut self, kind: Kind) -> Value {
         self.rendered(kind, render::Body::Full, |_| true)
     }
 
     /// A pool by owner and identifiers.
     pub(super) fn paged(&mut self, kind: Kind) -> Answer {
         let page = self.page()?;
-        self.rendered(kind, render::Body::Full, page)
+        Ok(self.rendered(kind, render::Body::Full, page))
     }
 
     pub(super) fn machines(&mut self) -> Answer {
         let page = self.page()?;
         let state = self.parameters.id_or(-1)?;
-        self.rendered(Kind::Machine, render::Body::Short, |machine| {
+        Ok(self.rendered(Kind::Machine, render::Body::Short, |machine| {
             let in_state = match state {
                 -2 => true,
                 -1 => machine.state != 6,
                 wanted => machine.state == wanted,
             };
             in_state && page(machine)
-        })
+        }))
     }
 
     fn page(&mut self) -> Result<impl Fn(&Object) -> bool + use<>, super::methods::Failure> {
@@ -65,7 +65,7 @@ impl Work<'_> {
         kind: Kind,
         body: render::Body,
         wanted: impl Fn(&Object) -> bool,
-    ) -> Answer {
+    ) -> Value {
         let admin = self.is_admin();
         let me = &self.user;
         let visible = |object: &&Object| {
@@ -79,6 +79,6 @@ impl Work<'_> {
         };
         let objects: Vec<_> =
             self.state.objects(kind).rev().filter(visible).filter(|o| wanted(o)).collect();
-        Ok(Value::Text(render::pool(self.state, kind, &objects, body)))
+        Value::Text(render::pool(self.state, kind, &objects, body))
     }
 }

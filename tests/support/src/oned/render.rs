@@ -28,7 +28,11 @@ pub(super) fn pool(state: &State, kind: Kind, objects: &[&Object], body: Body) -
 fn entry(state: &State, kind: Kind, object: &Object, body: Body) -> String {
     let text = self::content(state, kind, object, body, true);
     let beside = match kind {
-        Kind::User | Kind::Group => tag("QUOTAS", &(plain("ID", object.id) + &quotas())),
+        Kind::User => tag("QUOTAS", &(plain("ID", object.id) + &quotas())),
+        Kind::Group => {
+            tag("QUOTAS", &(plain("ID", object.id) + &quotas()))
+                + &tag("VLAN_RULES", &cdata("ID", object.id))
+        }
         _ => String::new(),
     };
     tag(element(kind), &text) + &beside

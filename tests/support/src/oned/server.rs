@@ -34,7 +34,12 @@ impl Oned {
     pub async fn start(settings: Settings) -> Self {
         let (ready, address) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
-            serve(settings, |address| drop(ready.send(address))).await.expect("the simulator runs");
+            serve(settings, |address| {
+                // Whoever started it may be gone already.
+                let _gone = ready.send(address);
+            })
+            .await
+            .expect("the simulator runs");
         });
         Self { address: address.await.expect("the simulator listens"), task }
     }
@@ -89,11 +94,11 @@ async fn live(shared: &Shared) -> Result<(), String> {
     let mut well: Vec<String> = Vec::new();
     let mut next_probe = tokio::time::Instant::now();
     loop {
-        if let Some(probe) = &shared.settings.probe {
-            if tokio::time::Instant::now() >= next_probe {
-                well = probed(shared, probe).await;
-                next_probe = tokio::time::Instant::now() + PROBE;
-            }
+        if let Some(probe) = &shared.settings.probe
+            && tokio::time::Instant::now() >= next_probe
+        {
+            well = probed(shared, probe).await;
+            next_probe = tokio::time::Instant::now() + PROBE;
         }
         let probed = shared.settings.probe.is_some().then_some(&well[..]);
         let mut state = shared.state.lock().await;

@@ -33,7 +33,7 @@ impl Work<'_> {
         let (driver, kept) = kept(&driver, &password);
         user.fields.insert("PASSWORD".to_owned(), kept);
         user.fields.insert("AUTH_DRIVER".to_owned(), driver);
-        self.added(Kind::User, user)
+        Ok(self.added(Kind::User, user))
     }
 
     pub(super) fn set_password(&mut self) -> Answer {
