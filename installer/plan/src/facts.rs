@@ -179,6 +179,9 @@ pub struct InterfaceFacts {
     pub up: bool,
     /// Addresses with their prefix length, `10.0.0.1/24`.
     pub addresses: Vec<String>,
+    /// Whether one of the addresses came by DHCP (`dynamic` in `ip address`).
+    #[serde(default)]
+    pub dynamic: bool,
     /// The hardware below, where it tells: distinguishes a physical port.
     pub physical: bool,
 }

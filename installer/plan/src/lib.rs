@@ -2,8 +2,41 @@
 //!
 //! [`facts`] is what was found on the hosts, [`step`] is what can be done to one, [`plan`] is the
 //! answer. Whoever carries a plan out has nothing left to decide, and nothing here touches a host.
+//!
+//! ```text
+//! questions(site, host) -> asked of each host -> Facts
+//! preflight(site, facts)                      -> Finding, what stands in the way
+//! plan(site, facts, inputs)                   -> Plan, steps with reason and state
+//! promises(site, facts)                       -> Promise, what verify looks at afterwards
+//! uninstall(records)                          -> what is undone, what stays and why
+//! ```
+//!
+//! Inside, `stages` says what the site wants, `state` compares it with what is there, and neither
+//! knows of the other; `metadata/*.toml` holds what differs between operating systems.
 
+mod bridging;
+pub mod content;
 pub mod facts;
+pub mod metadata;
+pub mod oned;
 pub mod plan;
+mod planner;
+mod preflight;
 pub mod promise;
+mod promises;
+mod questions;
+pub mod record;
+pub mod render;
+mod stages;
+mod state;
 pub mod step;
+mod uninstall;
+mod view;
+mod wanted;
+
+pub use planner::plan;
+pub use preflight::{Finding, Severity, preflight};
+pub use promises::promises;
+pub use questions::questions;
+pub use uninstall::{Stay, Undo, Uninstall, uninstall};
+pub use view::{Inputs, files_needed, roles};

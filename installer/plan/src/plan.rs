@@ -8,7 +8,8 @@ use stratus_site::HostName;
 /// Everything that is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// SHA-256 of site and facts, hexadecimal: a plan for another world is not carried out.
+    /// SHA-256 of the site and of all steps with their states, hexadecimal. A plan is carried out
+    /// only if planning again, with facts of now, gives the same one.
     pub fingerprint: String,
     /// The hosts, the front-end first.
     pub hosts: Vec<HostPlan>,

@@ -4,6 +4,7 @@
 use crate::facts::NetworkTool;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use stratus_site::HostName;
 
 /// One thing that must be so on a host. Carrying a step out when it is so already does nothing.
@@ -41,6 +42,16 @@ pub enum Step {
         access: Access,
         /// What stands before the secret in the file, such as `oneadmin:`.
         prefix: String,
+    },
+    /// A secret file of whoever starts the installer is on the host. Its content is never in a plan,
+    /// a log or an argument.
+    SecretFile {
+        /// Path.
+        path: String,
+        /// Who owns it.
+        access: Access,
+        /// Path where the installer runs.
+        source: PathBuf,
     },
     /// A user has a key pair of its own (Ed25519); one that is there already stays.
     SshKey {
@@ -134,6 +145,25 @@ pub enum Piece {
         /// The path there.
         path: String,
     },
+    /// The same as a value in quotes, its own quotes escaped: a password in a settings file.
+    Quoted {
+        /// The host.
+        host: HostName,
+        /// The path there.
+        path: String,
+        /// By which rules.
+        quoting: Quoting,
+    },
+}
+
+/// How a value is put into quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quoting {
+    /// YAML, single quotes.
+    Yaml,
+    /// oned.conf, double quotes.
+    Oned,
 }
 
 /// How much of a file is ours.
@@ -187,6 +217,24 @@ pub enum Action {
     LoadFirewall,
     /// The scripts of oned are copied to the nodes (`onehost sync`).
     SyncRemotes,
+    /// SELinux labels of the datastores are set again.
+    RestoreLabels,
+}
+
+impl Action {
+    /// The name below which is kept what it has seen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RefreshPackages => "refresh-packages",
+            Self::ReloadUnits => "reload-units",
+            Self::ExportShares => "export-shares",
+            Self::LoadSysctl => "load-sysctl",
+            Self::RemoveLibvirtNetwork => "remove-libvirt-network",
+            Self::LoadFirewall => "load-firewall",
+            Self::SyncRemotes => "sync-remotes",
+            Self::RestoreLabels => "restore-labels",
+        }
+    }
 }
 
 /// A new configuration of a host's network.
@@ -202,4 +250,10 @@ pub struct Network {
     pub bridge: String,
     /// The interface that must be part of it, if any.
     pub interface: Option<String>,
+    /// Commands that load the files, in order.
+    #[serde(default)]
+    pub apply: Vec<Vec<String>>,
+    /// Commands that load what was there before, once the files are back.
+    #[serde(default)]
+    pub revert: Vec<Vec<String>>,
 }

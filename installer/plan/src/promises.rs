@@ -1,0 +1,211 @@
+//! What the site promises once everything is carried out: looked at by `verify`, and by the
+//! monitor for ever.
+
+use crate::facts::Facts;
+use crate::metadata::{self, System, opennebula, series_text};
+use crate::plan::Role;
+use crate::promise::{Check, Promise};
+use crate::view::{known, roles};
+use std::collections::BTreeSet;
+use stratus_site::{HostName, Hypervisor, Node, Share, Site};
+
+/// Everything that the site promises, the front-end's first.
+pub fn promises(site: &Site, facts: &Facts) -> Vec<Promise> {
+    let mut promises = Vec::new();
+    for (host, roles) in roles(site) {
+        promises.extend(units(site, facts, host, &roles));
+    }
+    promises.extend(frontend(site));
+    promises.extend(site.nodes.iter().flat_map(|node| node_promises(site, node)));
+    promises.extend(networks(site));
+    promises.extend(services(site));
+    promises
+}
+
+fn promise(
+    id: String,
+    from: &HostName,
+    text: impl Into<String>,
+    check: Check,
+    cure: impl Into<String>,
+) -> Promise {
+    Promise { id, from: from.clone(), text: text.into(), check, cure: cure.into() }
+}
+
+/// Units run. Which ones is known only of a host whose system is.
+fn units(site: &Site, facts: &Facts, host: &HostName, roles: &BTreeSet<Role>) -> Vec<Promise> {
+    let Some(system) = known(facts, host).and_then(|t| metadata::find(&t.os).ok()) else {
+        return Vec::new();
+    };
+    let mut units = vec!["stratus-firewall.service".to_owned()];
+    if roles.contains(&Role::Frontend) {
+        units.extend(frontend_units(site, system));
+    }
+    let node = site.nodes.iter().find(|n| n.host == *host);
+    if node.is_some_and(|n| n.hypervisor != Hypervisor::Lxc) {
+        units.extend(system.family.units.libvirt.iter().cloned());
+    }
+    let cure = |unit: &str| format!("on {host}: `systemctl status {unit}`, `journalctl -u {unit}`");
+    let of = |unit: String| {
+        let text = format!("{unit} runs on {host}");
+        let (id, cure) = (format!("unit:{host}:{unit}"), cure(&unit));
+        promise(id, host, text, Check::UnitActive { unit }, cure)
+    };
+    units.into_iter().map(of).collect()
+}
+
+fn frontend_units(site: &Site, system: System) -> Vec<String> {
+    let units = &system.family.units;
+    let mut all = system.frontend_units(site.general.opennebula_version).to_vec();
+    all.extend(units.gate.iter().cloned());
+    if site.frontend.web {
+        all.extend(units.web.iter().cloned());
+    }
+    if site.frontend.database == stratus_site::Database::Mariadb {
+        all.push(units.mariadb.clone());
+    }
+    if site.networks.iter().any(|n| n.dhcp.is_some()) {
+        all.push(units.dnsmasq.clone());
+    }
+    all
+}
+
+fn frontend(site: &Site) -> Vec<Promise> {
+    let host = &site.frontend.host;
+    let series = series_text(site.general.opennebula_version).to_owned();
+    let port = site.frontend.port;
+    let listen = site.frontend.listen;
+    let at = if listen.is_unspecified() { "127.0.0.1".to_owned() } else { listen.to_string() };
+    let mut promises = vec![
+        promise(
+            "one:port".into(),
+            host,
+            format!("OpenNebula's daemon listens on port {port}"),
+            Check::PortAnswers { host: at, port },
+            "look at /var/log/one/oned.log on the front-end",
+        ),
+        promise(
+            "one:answers".into(),
+            host,
+            format!("OpenNebula {series} answers"),
+            Check::OneAnswers { series },
+            "look at /var/log/one/oned.log on the front-end; compare /var/lib/one/.one/one_auth",
+        ),
+    ];
+    if site.frontend.web {
+        let port = opennebula().ports.web;
+        promises.push(promise(
+            "one:web".into(),
+            host,
+            format!("OpenNebula's web interface listens on port {port}"),
+            Check::PortAnswers { host: "127.0.0.1".into(), port },
+            "look at /var/log/one/fireedge.log on the front-end",
+        ));
+    }
+    promises
+}
+
+fn node_promises(site: &Site, node: &Node) -> Vec<Promise> {
+    let (host, frontend) = (&node.host, &site.frontend.host);
+    let mut promises = vec![
+        bridge(node),
+        promise(
+            format!("trust:{host}"),
+            frontend,
+            format!("oneadmin of the front-end logs in on {host} without a question"),
+            Check::SshTrust { user: opennebula().user.name.clone(), to: host.clone() },
+            "run `stratus-install plan`: keys and known hosts are among its steps",
+        ),
+        promise(
+            format!("monitored:{host}"),
+            frontend,
+            format!("OpenNebula monitors {host}"),
+            Check::HostMonitored { host: host.clone() },
+            format!("on the front-end: `onehost show {host}`; port 4124 must be open to it"),
+        ),
+    ];
+    if node.hypervisor != Hypervisor::Lxc {
+        let cure = format!("on {host}: `virsh -c qemu:///system list` as oneadmin");
+        let text = format!("libvirt of {host} answers");
+        promises.push(promise(format!("libvirt:{host}"), host, text, Check::LibvirtAnswers, cure));
+    }
+    if node.share == Share::Nfs && host != frontend {
+        let path = opennebula().files.datastores.clone();
+        promises.push(promise(
+            format!("share:{host}"),
+            host,
+            format!("what {host} writes to the datastores is on the front-end, and the other way"),
+            Check::ShareRoundTrip { path, with: frontend.clone() },
+            format!("on {host}: `systemctl status var-lib-one-datastores.mount`; on the front-end: `exportfs -v`"),
+        ));
+    }
+    if let Some(to) = site.frontend.address.filter(|_| host != frontend) {
+        promises.push(promise(
+            format!("frames:{host}"),
+            host,
+            format!("frames cross from {} of {host} to the front-end", node.bridge),
+            Check::FramesCross { bridge: node.bridge.to_string(), to },
+            "see that the switch lets further MAC addresses through the port",
+        ));
+    }
+    if let Some(network) = site.networks.first() {
+        promises.push(promise(
+            format!("machine:{host}"),
+            frontend,
+            format!("a machine starts on {host} with an address of {}", network.name),
+            Check::MachineBoots { host: host.clone(), network: network.name.clone() },
+            "look at the machine's log below /var/log/one on the front-end",
+        ));
+    }
+    promises
+}
+
+fn bridge(node: &Node) -> Promise {
+    let interface = match &node.interface {
+        stratus_site::Interface::Named(name) => Some(name.to_string()),
+        stratus_site::Interface::Auto => None,
+    };
+    promise(
+        format!("bridge:{}", node.host),
+        &node.host,
+        format!("{} is up on {}", node.bridge, node.host),
+        Check::BridgeUp { bridge: node.bridge.to_string(), interface },
+        format!("on {}: `ip -d link show {}`, `bridge link`", node.host, node.bridge),
+    )
+}
+
+fn networks(site: &Site) -> Vec<Promise> {
+    let of = |network: &stratus_site::Network| {
+        let sizes = stratus_network::extents(site, network).into_iter().map(|e| e.size);
+        let addresses = sizes.fold(0, u32::saturating_add);
+        promise(
+            format!("network:{}", network.name),
+            &site.frontend.host,
+            format!("the network {} is ready with {addresses} addresses", network.name),
+            Check::NetworkReady { network: network.name.clone(), addresses },
+            format!("on the front-end: `onevnet show {}`", network.name),
+        )
+    };
+    site.networks.iter().map(of).collect()
+}
+
+/// Services answer where clients look for them, asked from the front-end.
+fn services(site: &Site) -> Vec<Promise> {
+    let from = &site.frontend.host;
+    let repository = site.repository.as_ref().map(|r| ("repository", &r.url, r.ca.as_ref()));
+    let cache = site.cache.as_ref().map(|c| ("cache", &c.url, None));
+    let http = repository.into_iter().chain(cache).map(|(name, url, ca)| {
+        let ca = ca.map(|path| path.display().to_string());
+        let text = format!("the {name} answers at {url}");
+        let check = Check::HttpAnswers { url: url.clone(), ca };
+        let cure = format!("on its host: `systemctl status stratus-{name}`");
+        promise(format!("service:{name}"), from, text, check, cure)
+    });
+    let monitor = site.monitor.as_ref().map(|monitor| {
+        let (host, port) = (monitor.host.to_string(), monitor.port);
+        let text = format!("the monitor answers on {host}:{port}");
+        let cure = format!("on {host}: `systemctl status stratus-monitor`");
+        promise("service:monitor".into(), from, text, Check::PortAnswers { host, port }, cure)
+    });
+    http.chain(monitor).collect()
+}

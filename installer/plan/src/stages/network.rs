@@ -1,0 +1,130 @@
+//! The bridge of a node, with the address that the interface has now moved onto it.
+
+use crate::bridging;
+use crate::content::SHORTENED;
+use crate::facts::{HostFacts, InterfaceFacts, NetworkTool};
+use crate::step::{File, Network, Step};
+use crate::view::View;
+use crate::wanted::{Wanted, whole};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use stratus_network::{Addressing, bridge_files, interfaces_without};
+use stratus_site::{Interface, InterfaceName, Node};
+
+pub(super) fn wanted(view: &View) -> Vec<Wanted> {
+    let node = view.node.filter(|n| n.configure_bridge);
+    node.map(|node| bridge(view, node)).into_iter().collect()
+}
+
+fn bridge(view: &View, node: &Node) -> Wanted {
+    let tool = view.told.network_tool.unwrap_or(view.system.release.network);
+    let interface = interface(view.told, node);
+    let addressing = addressing(view.told, &node.bridge, interface.as_ref());
+    let made = bridge_files(bridging::tool(tool), &node.bridge, interface.as_ref(), &addressing);
+    let mut files: Vec<File> =
+        made.files.into_iter().map(|f| whole(&f.path, f.mode, f.content)).collect();
+    if tool == NetworkTool::Ifupdown {
+        files.extend(without_interface(view, node, interface.as_ref()));
+    }
+    let step = Step::Network(Network {
+        tool,
+        files,
+        aside: BTreeSet::new(),
+        bridge: node.bridge.to_string(),
+        interface: interface.map(|i| i.to_string()),
+        apply: made.apply,
+        revert: made.revert,
+    });
+    Wanted::new(step, "nodes.bridge: machines reach the LAN through it")
+}
+
+/// Files of ifupdown where others configure the interface, without what they say of it: two
+/// stanzas would both be carried out. Once the bridge is there they are left alone.
+fn without_interface(view: &View, node: &Node, port: Option<&InterfaceName>) -> Vec<File> {
+    let Some(port) = port else {
+        // While questions are collected nothing is known of interfaces, and every file is one.
+        let asked = SHORTENED.iter().filter(|_| view.inputs.is_none());
+        return asked.map(|path| whole(path, 0o644, "")).collect();
+    };
+    let below = |i: &InterfaceFacts| i.name == *port && i.master.as_ref() == Some(&node.bridge);
+    if view.told.interfaces.iter().any(below) {
+        return Vec::new();
+    }
+    let changed = |path: &str| {
+        let Some(text) = view.read(view.host, path) else {
+            return view.inputs.is_none().then(|| whole(path, 0o644, ""));
+        };
+        let wanted = interfaces_without(&text, port);
+        (wanted != text).then(|| whole(path, 0o644, wanted))
+    };
+    SHORTENED.into_iter().filter_map(changed).collect()
+}
+
+/// The interface below the bridge. Once the bridge is made it has the default route itself, so
+/// then the port that is hardware is meant.
+pub(crate) fn interface(told: &HostFacts, node: &Node) -> Option<InterfaceName> {
+    if let Interface::Named(name) = &node.interface {
+        return Some(name.clone());
+    }
+    let ports = || told.interfaces.iter().filter(|i| i.master.as_ref() == Some(&node.bridge));
+    let port = ports().find(|i| i.physical).or_else(|| ports().find(|i| !is_machine(i)));
+    let route = || told.default_route.as_ref().map(|(name, _)| name.clone());
+    port.map(|i| i.name.clone()).or_else(|| route().filter(|name| *name != node.bridge))
+}
+
+/// Whether the interface is a virtual machine's end.
+fn is_machine(interface: &InterfaceFacts) -> bool {
+    matches!(interface.kind.as_str(), "tun" | "tap") || interface.name.as_str().starts_with("vnet")
+}
+
+/// The addresses that the bridge takes over: its own once it has some, else those of the interface.
+fn addressing(
+    told: &HostFacts,
+    bridge: &InterfaceName,
+    interface: Option<&InterfaceName>,
+) -> Addressing {
+    let find = |name: &InterfaceName| told.interfaces.iter().find(|i| i.name == *name);
+    let below = interface.and_then(find);
+    let holder = find(bridge).filter(|b| !b.addresses.is_empty()).or(below);
+    let Some(holder) = holder else { return Addressing::default() };
+    let link_local =
+        |a: &ipnet::IpNet| matches!(a.addr(), IpAddr::V6(a) if a.is_unicast_link_local());
+    let addresses = holder.addresses.iter().filter_map(|a| a.parse().ok());
+    let (dns, search) = resolver(told);
+    let mut addressing = Addressing {
+        dhcp: holder.dynamic,
+        addresses: addresses.filter(|a| !link_local(a)).collect(),
+        dns,
+        search,
+        mtu: Some(holder.mtu).filter(|&mtu| mtu != 1500 && mtu > 0),
+        mac: below.or(Some(holder)).and_then(|i| i.mac),
+        ..Addressing::default()
+    };
+    match &told.default_route {
+        Some((name, IpAddr::V4(router))) if *name == holder.name => {
+            addressing.gateway4 = Some(*router);
+        }
+        Some((name, IpAddr::V6(router))) if *name == holder.name => {
+            addressing.gateway6 = Some(*router);
+        }
+        _ => {}
+    }
+    addressing
+}
+
+/// Name servers and search domains of resolv.conf(5); a local stub is not one to write down.
+fn resolver(told: &HostFacts) -> (Vec<IpAddr>, Vec<String>) {
+    let text = told.paths.get("/etc/resolv.conf").and_then(|p| p.content.as_deref());
+    let (mut dns, mut search) = (Vec::new(), Vec::new());
+    for line in text.unwrap_or_default().lines() {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("nameserver") => dns.extend(words.filter_map(|w| w.parse::<IpAddr>().ok())),
+            Some("search" | "domain") => search = words.map(str::to_owned).collect(),
+            _ => {}
+        }
+    }
+    dns.retain(|address| !address.is_loopback());
+    search.retain(|domain| domain != ".");
+    (dns, search)
+}
