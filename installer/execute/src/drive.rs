@@ -165,7 +165,7 @@ impl<'a> Drive<'a> {
                     status = Some(ended.map_err(|e| self.broken(e.trouble))?);
                 }
                 // A child that the program left behind may hold its outputs open for ever.
-                () = sleep_until(last + Duration::from_millis(500)), if status.is_some() => break,
+                () = sleep_until(last + Duration::from_millis(50)), if status.is_some() => break,
                 () = sleep_until(limit), if status.is_none() => return Err(self.late(begun, last)),
                 () = sleep_until(last.max(remarked) + work.deadlines.remark) => {
                     remarked = Instant::now();

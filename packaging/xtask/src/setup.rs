@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 21] = [
+const PROGRAMS: [(&str, &str); 23] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -19,6 +19,8 @@ const PROGRAMS: [(&str, &str); 21] = [
     ("unzip", "unzip"),
     ("nginx", "nginx-light"),
     ("nsenter", "util-linux"),
+    ("ssh", "openssh-client"),
+    ("sshd", "openssh-server"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("dnsmasq", "dnsmasq-base"),

@@ -35,6 +35,8 @@ struct Address {
     local: String,
     #[serde(default)]
     prefixlen: u8,
+    #[serde(default)]
+    dynamic: bool,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +63,7 @@ pub(super) fn read(sections: &Sections<'_>, facts: &mut HostFacts) -> Result<(),
             mac: link.address.parse().ok(),
             mtu: link.mtu,
             kind: link.linkinfo.info_kind,
+            dynamic: link.addr_info.iter().any(|a| a.dynamic),
             master: link.master.and_then(|m| m.parse().ok()),
             up: link.flags.iter().any(|f| f == "UP"),
             addresses: link.addr_info.iter().filter(|a| !a.local.is_empty()).map(address).collect(),

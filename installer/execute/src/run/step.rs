@@ -9,6 +9,7 @@ use crate::scripts::{self, Known, quote};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stratus_plan::plan::Planned;
+use stratus_plan::step::Step;
 use stratus_site::HostName;
 use tokio::time::{Instant, sleep};
 
@@ -53,7 +54,7 @@ impl Context<'_> {
     }
 
     async fn work(&self, host: &Arc<dyn Host>, planned: &Planned) -> Result<Output, HostError> {
-        let known = self.read_needed(planned).await?;
+        let known = self.read_needed(host.name(), planned).await?;
         let deadlines = self.run.deadlines;
         let job = scripts::job(&planned.step, &known, &self.run.root, deadlines)
             .map_err(|e| Trouble::Here(format!("{}: {e}", planned.id)).of(host.name()))?;
@@ -111,8 +112,16 @@ impl Context<'_> {
     }
 
     /// The files of other hosts that go into this step.
-    async fn read_needed(&self, planned: &Planned) -> Result<Known, HostError> {
-        let mut known = Known::new();
+    async fn read_needed(&self, name: &HostName, planned: &Planned) -> Result<Known, HostError> {
+        let mut known = Known::default();
+        if let Step::SecretFile { source, .. } = &planned.step {
+            let read = tokio::fs::read(source).await;
+            let bytes = read.map_err(|e| {
+                let text = format!("{} cannot be read here: {e}", source.display());
+                Trouble::Here(text).of(name)
+            })?;
+            known.source = Some(bytes.into());
+        }
         for (name, path) in scripts::needs(&planned.step) {
             let Some(host) = self.run.hosts.get(&name) else {
                 let text = format!("{path} is needed, and the run has no way to its host");
@@ -130,7 +139,7 @@ impl Context<'_> {
                 let reason = "it is not text".to_owned();
                 Trouble::Answer { command: work.what.clone(), reason }.of(&name)
             })?;
-            known.insert((name, path), text);
+            known.files.insert((name, path), text);
         }
         Ok(known)
     }

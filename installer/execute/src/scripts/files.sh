@@ -127,3 +127,6 @@ ssh_key() {
     fi
     access "$2" 600 "$1" "$group"
 }
+
+# seen_file NAME RECIPE PATH: what a secret file was made of, and what it was then.
+seen_file() { note "$S/seen/$1" "$2:$(digest "$3")"; }

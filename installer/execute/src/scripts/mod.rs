@@ -12,10 +12,12 @@ mod undo;
 
 use crate::host::{Deadlines, Work};
 use name::{absolute, key, named};
+use secrecy::{ExposeSecret, SecretSlice};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use stratus_plan::content::{network_digest, quoted, recipe, seen_name, sha256};
 use stratus_plan::facts::NetworkTool;
-use stratus_plan::step::{Access, Action, File, Network, OurShare, Piece, Step, Unit, User};
+use stratus_plan::step::{Access, File, Network, OurShare, Piece, Step, Unit, User};
 use stratus_site::HostName;
 
 pub use name::before_image;
@@ -52,8 +54,14 @@ pub struct Unfit {
     pub reason: &'static str,
 }
 
-/// Contents of files of hosts that steps take over, by host and path.
-pub type Known = BTreeMap<(HostName, String), String>;
+/// What steps take over, read when they are carried out.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Contents of files of hosts, by host and path.
+    pub files: BTreeMap<(HostName, String), String>,
+    /// Content of the secret file of whoever runs the installer.
+    pub source: Option<SecretSlice<u8>>,
+}
 
 /// The files of other hosts that a step has to know.
 pub fn needs(step: &Step) -> Vec<(HostName, String)> {
@@ -63,7 +71,9 @@ pub fn needs(step: &Step) -> Vec<(HostName, String)> {
         _ => Vec::new(),
     };
     let from = |piece: &Piece| match piece {
-        Piece::From { host, path } => Some((host.clone(), path.clone())),
+        Piece::From { host, path } | Piece::Quoted { host, path, .. } => {
+            Some((host.clone(), path.clone()))
+        }
         Piece::Text(_) => None,
     };
     files.iter().flat_map(|f| f.content.iter().filter_map(from)).collect()
@@ -74,9 +84,11 @@ pub fn job(step: &Step, known: &Known, root: &str, deadlines: Deadlines) -> Resu
     let mut program = Program::new(root)?;
     let what = add(&mut program, step, known)?;
     let confirm = match step {
-        Step::Network(_) => {
+        Step::Network(network) => {
+            let name = seen_name(step).unwrap_or_default();
+            named(&name)?;
             let mut program = Program::new(root)?;
-            program.uses(NETWORK).call("confirm_network", &[]);
+            program.uses(NETWORK).call("confirm_network", &[&name, &network_digest(network)]);
             Some(program.work("confirming the new network".into(), deadlines))
         }
         _ => None,
@@ -112,6 +124,16 @@ fn add(program: &mut Program, step: &Step, known: &Known) -> Result<String, Unfi
                 .call("secret", &[&at, &mode, owner, group, &key("path", path), prefix]);
             Ok(format!("making the secret in {path}"))
         }
+        Step::SecretFile { path, access, .. } => {
+            let missing = || Unfit { value: path.clone(), reason: "has no content to get" };
+            let content = known.source.as_ref().ok_or_else(missing)?;
+            let (mode, at) = (octal(access), program.at(path)?);
+            let (owner, group) = owners(access)?;
+            let (length, digest) = program.carry(content.expose_secret());
+            let words = [at.as_str(), &mode, owner, group, &key("path", path), &length, &digest];
+            program.uses(FILES).call("whole", &words);
+            Ok(format!("writing {path}"))
+        }
         Step::SshKey { user, path } => {
             let at = program.at(path)?;
             program.uses(FILES).call("ssh_key", &[named(user)?, &at, &key("path", path)]);
@@ -119,12 +141,12 @@ fn add(program: &mut Program, step: &Step, known: &Known) -> Result<String, Unfi
         }
         Step::Unit(unit) => add_unit(program, unit),
         Step::Action { action, inputs } => {
-            let mut words = vec![action_name(*action)];
+            let mut words = vec![action.name()];
             for input in inputs {
                 words.push(absolute(input)?);
             }
             program.uses(PACKAGES).uses(UNITS).call("action", &words);
-            Ok(action_name(*action).replace('-', " "))
+            Ok(action.name().replace('-', " "))
         }
         Step::Database { name, password_file } => {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -181,6 +203,14 @@ fn add_file(program: &mut Program, file: &File, known: &Known) -> Result<String,
             program.uses(FILES).uses(&awk).call("part", &words);
         }
     }
+    if let Some(name) = seen_name(&Step::File(file.clone())) {
+        let digest = |host: &HostName, path: &str| {
+            known.files.get(&(host.clone(), path.to_owned())).map(sha256)
+        };
+        if let Some(recipe) = recipe(file, digest) {
+            program.call("seen_file", &[named(&name)?, &recipe, &at]);
+        }
+    }
     Ok(format!("writing {}", file.path))
 }
 
@@ -196,22 +226,26 @@ fn content(file: &File, known: &Known) -> Result<String, Unfit> {
     for piece in &file.content {
         match piece {
             Piece::Text(t) => text.push_str(t),
-            Piece::From { host, path } => match known.get(&(host.clone(), path.clone())) {
-                Some(content) => text.push_str(content.trim_end()),
-                None => {
-                    let value = format!("{path} of {host}");
-                    return Err(Unfit { value, reason: "was not read before it was needed" });
-                }
-            },
+            Piece::From { host, path } => text.push_str(found(known, host, path)?),
+            Piece::Quoted { host, path, quoting } => {
+                text.push_str(&quoted(found(known, host, path)?, *quoting));
+            }
         }
     }
-    if file.share != OurShare::Whole && text.trim().is_empty() {
-        return Err(Unfit { value: file.path.clone(), reason: "would get an empty part" });
+    if file.share == OurShare::OnedKeys && text.trim().is_empty() {
+        return Err(Unfit { value: file.path.clone(), reason: "would get no keys" });
     }
-    if file.share != OurShare::Whole && !text.ends_with('\n') {
+    if file.share != OurShare::Whole && !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
     Ok(text)
+}
+
+fn found<'a>(known: &'a Known, host: &HostName, path: &str) -> Result<&'a str, Unfit> {
+    known.files.get(&(host.clone(), path.to_owned())).map(|text| text.trim_end()).ok_or_else(|| {
+        let value = format!("{path} of {host}");
+        Unfit { value, reason: "was not read before it was needed" }
+    })
 }
 
 fn add_unit(program: &mut Program, unit: &Unit) -> Result<String, Unfit> {
@@ -232,6 +266,10 @@ fn add_unit(program: &mut Program, unit: &Unit) -> Result<String, Unfit> {
 fn add_network(program: &mut Program, network: &Network, known: &Known) -> Result<String, Unfit> {
     let (length, digest) = program.carry(MACHINE.as_bytes());
     program.uses(NETWORK).call("network_begin", &[&length, &digest]);
+    for (name, words) in [("apply", &network.apply), ("revert", &network.revert)] {
+        let (length, digest) = program.carry(commands(words).as_bytes());
+        program.call("network_commands", &[name, &length, &digest]);
+    }
     for (index, file) in network.files.iter().enumerate() {
         let content = content(file, known)?;
         let (length, digest) = program.carry(content.as_bytes());
@@ -248,6 +286,13 @@ fn add_network(program: &mut Program, network: &Network, known: &Known) -> Resul
     Ok(format!("the network of the bridge {}", network.bridge))
 }
 
+/// Commands as a program that ends at the first one that fails.
+fn commands(commands: &[Vec<String>]) -> String {
+    let line = |words: &Vec<String>| words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = commands.iter().map(line).collect();
+    if lines.is_empty() { String::new() } else { format!("set -e\n{}\n", lines.join("\n")) }
+}
+
 fn network_words<'a>(network: &'a Network, goal: &'a str) -> Result<[&'a str; 4], Unfit> {
     let interface = network.interface.as_deref().map_or(Ok("-"), named)?;
     Ok([tool(network.tool), named(&network.bridge)?, interface, goal])
@@ -260,19 +305,6 @@ fn tool(tool: NetworkTool) -> &'static str {
         NetworkTool::NetworkManager => "network-manager",
         NetworkTool::Networkd => "networkd",
         NetworkTool::Wicked => "wicked",
-    }
-}
-
-/// The name under which an action remembers its inputs.
-pub fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::RefreshPackages => "refresh-packages",
-        Action::ReloadUnits => "reload-units",
-        Action::ExportShares => "export-shares",
-        Action::LoadSysctl => "load-sysctl",
-        Action::RemoveLibvirtNetwork => "remove-libvirt-network",
-        Action::LoadFirewall => "load-firewall",
-        Action::SyncRemotes => "sync-remotes",
     }
 }
 

@@ -62,9 +62,10 @@ pub fn before_image(step: &Step) -> Option<String> {
         Step::Action { .. } => return None,
         Step::Group { name, .. } => format!("group:{name}"),
         Step::User(user) => format!("user:{}", user.name),
-        Step::Directory { path, .. } | Step::Secret { path, .. } | Step::SshKey { path, .. } => {
-            key("path", path)
-        }
+        Step::Directory { path, .. }
+        | Step::Secret { path, .. }
+        | Step::SecretFile { path, .. }
+        | Step::SshKey { path, .. } => key("path", path),
         Step::File(file) => match &file.share {
             OurShare::Block { name, .. } => key("block", &format!("{}#{name}", file.path)),
             OurShare::Whole | OurShare::OnedKeys => key("path", &file.path),

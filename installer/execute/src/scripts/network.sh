@@ -18,6 +18,10 @@ network_begin() {
     receive "$1" "$2" "$N/new/machine"
 }
 
+# network_commands NAME LENGTH DIGEST: the commands that load the files (`apply`), and the ones that
+# load what was before (`revert`).
+network_commands() { receive "$2" "$3" "$N/new/$1"; }
+
 # keep_old NUMBER PATH KEY
 keep_old() {
     printf '%s' "$2" > "$N/new/$1.path"
@@ -59,7 +63,7 @@ switch_network() {
     printf '%s %s %s %s\n' "$1" "$2" "$3" "$4" > "$N/new/wanted"
     if [ -d "$R/sys/class/net/$2" ]; then : > "$N/new/bridge-was-there"; fi
     if [ -z "$differs" ] && sh "$N/new/machine" check "$N/new" "$R"; then
-        rm -rf "$N/new"
+        rm -rf "$N/new" "$N/reverted"
         return 0
     fi
     # A link has nothing to sync, and may point nowhere.
@@ -83,12 +87,14 @@ switch_network() {
     changed "network: $2"
 }
 
-# confirm_network: over a new connection.
+# confirm_network NAME DIGEST: over a new connection. The digest of the confirmed files is kept.
 confirm_network() {
     if [ ! -d "$N/pending" ]; then
         [ ! -d "$N/reverted" ] || die "the new network was not confirmed in time; the old one is back"
+        note "$S/seen/$1" "$2"
         return 0
     fi
     [ -e "$N/pending/loaded" ] || { echo "not loaded yet" >&2; exit 75; }
     sh "$N/pending/machine" confirm "$N/pending" "$R"
+    note "$S/seen/$1" "$2"
 }

@@ -36,14 +36,19 @@ place() {
 
 # ifupdown takes down what the present files say, so it comes before they go.
 down() {
-    if [ "$tool" = ifupdown ]; then
+    if [ "$tool" = ifupdown ] && [ ! -s "$P/apply" ]; then
         for name in $interface $bridge; do
             [ "$name" = - ] || ifdown --force "$name" || :
         done
     fi
 }
 
+# up apply|revert: by the commands that came with the files, or as the tool is used to.
 up() {
+    if [ -s "$P/$1" ]; then
+        sh "$P/$1"
+        return
+    fi
     case $tool in
     ifupdown)
         for name in $bridge $interface; do
@@ -77,7 +82,7 @@ revert() {
     place old
     # A bridge that was not there before us keeps nothing of the old network's.
     if [ "$goal" = up ] && [ ! -e "$P/bridge-was-there" ]; then ip link delete "$bridge" 2>/dev/null || :; fi
-    up || echo "loading the old network failed too"
+    up revert || echo "loading the old network failed too"
     rm -rf "${P%/*}/reverted"
     mv -T "$P" "${P%/*}/reverted"
     systemctl stop stratus-network-revert.timer 2>/dev/null || :
@@ -86,7 +91,7 @@ revert() {
 load() {
     down
     place new
-    if up; then
+    if up apply; then
         for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
             if good; then
                 : > "$P/loaded"

@@ -27,7 +27,9 @@ pub fn undo(step: &Step, root: &str, deadlines: Deadlines) -> Result<Option<Work
             program.uses(ACCOUNTS).call("undo_user", &[named(&user.name)?]);
             format!("removing the user {}", user.name)
         }
-        Step::Directory { path, .. } | Step::Secret { path, .. } => undo_path(&mut program, path)?,
+        Step::Directory { path, .. }
+        | Step::Secret { path, .. }
+        | Step::SecretFile { path, .. } => undo_path(&mut program, path)?,
         Step::SshKey { path, .. } => {
             let public = format!("{}.pub", program.at(path)?);
             let key = format!("{}.pub", key("path", path));
@@ -67,6 +69,10 @@ fn undo_path(program: &mut Program, path: &str) -> Result<String, Unfit> {
 fn undo_network(program: &mut Program, network: &Network) -> Result<String, Unfit> {
     let (length, digest) = program.carry(MACHINE.as_bytes());
     program.uses(NETWORK).call("network_begin", &[&length, &digest]);
+    for (name, commands) in [("apply", &network.revert), ("revert", &network.apply)] {
+        let (length, digest) = program.carry(super::commands(commands).as_bytes());
+        program.call("network_commands", &[name, &length, &digest]);
+    }
     let paths = network.files.iter().map(|f| &f.path).chain(&network.aside);
     for (index, path) in paths.enumerate() {
         let (number, at) = (format!("{index:03}"), program.at(absolute(path)?)?);

@@ -105,3 +105,8 @@ do_load_firewall() {
     for input in "$@"; do doing "nft -f $input"; nft -f "$R$input"; done
 }
 do_sync_remotes() { doing "onehost sync"; runuser -u oneadmin -- onehost sync --force; }
+do_restore_labels() {
+    have restorecon || return 0
+    doing "restorecon -R /var/lib/one/datastores"
+    restorecon -R "$R/var/lib/one/datastores"
+}

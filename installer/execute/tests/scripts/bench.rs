@@ -88,7 +88,7 @@ impl Bench {
 
     pub(crate) fn work(&self, step: &Step) -> Work {
         let deadlines = Deadlines::silent_for(Duration::from_secs(60));
-        job(step, &Known::new(), self.root().to_str().unwrap(), deadlines).unwrap().work
+        job(step, &Known::default(), self.root().to_str().unwrap(), deadlines).unwrap().work
     }
 
     pub(crate) fn undo(&self, step: &Step) -> Said {
@@ -99,7 +99,7 @@ impl Bench {
 
     pub(crate) fn confirm(&self, step: &Step) -> Said {
         let deadlines = Deadlines::silent_for(Duration::from_secs(60));
-        let job = job(step, &Known::new(), self.root().to_str().unwrap(), deadlines).unwrap();
+        let job = job(step, &Known::default(), self.root().to_str().unwrap(), deadlines).unwrap();
         self.run(&job.confirm.unwrap())
     }
 

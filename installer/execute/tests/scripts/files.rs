@@ -169,3 +169,39 @@ fn a_key_pair_is_made_once_and_its_lost_half_made_again() {
     bench.apply(&step);
     assert_eq!(bench.text("/var/lib/one/.ssh/id_ed25519.pub"), public);
 }
+
+/// The planner shows a difference that it made itself; the host must come to the same.
+#[test]
+fn a_host_writes_what_the_plan_shows() {
+    let oned = "# PORT = 1\nLOG = [\n  SYSTEM = \"file\", # where\n  PORT = 5 ]\nPORT = 2633 # the port\n\
+        DB = [ BACKEND = \"sqlite\",\n       TIMEOUT = 2500 ]\n# end\n";
+    let share = |name: &str| OurShare::Block { name: name.into(), comment: "#".into() };
+    for (current, wanted, share) in [
+        ("", "a\n", share("x")),
+        ("no end of line", "a", share("x")),
+        ("before\n# BEGIN STRATUS x\nold\n# END STRATUS x\nafter\n", "a\nb\n", share("x")),
+        ("before\n# BEGIN STRATUS x\nold\n# END STRATUS x\n", "", share("x")),
+        (oned, "PORT = 2700\n", OurShare::OnedKeys),
+        (oned, "DB = [ BACKEND = \"mysql\", NAME = \"x\" ]\nNEW_KEY = \"x\"\n", OurShare::OnedKeys),
+    ] {
+        let bench = Bench::new();
+        bench.put("/etc/x", current);
+        let expected = stratus_plan::content::merged(Some(current), wanted, &share);
+        bench.apply(&file("/etc/x", wanted, share));
+        assert_eq!(bench.text("/etc/x"), expected);
+    }
+}
+
+#[test]
+fn a_secret_file_is_carried_and_what_it_was_made_of_is_kept() {
+    let bench = Bench::new();
+    let Step::File(mut secret) = file("/etc/one/ldap.conf", "canary\n", OurShare::Whole) else {
+        unreachable!()
+    };
+    secret.secret = true;
+    bench.apply_twice(&Step::File(secret.clone()));
+    let recipe = stratus_plan::content::recipe(&secret, |_, _| None).unwrap();
+    let seen = bench.text("/var/lib/stratus/installer/seen/file:-etc-one-ldap.conf");
+    let result = stratus_plan::content::sha256("canary\n");
+    assert_eq!(seen, format!("{recipe}:{result}\n"));
+}

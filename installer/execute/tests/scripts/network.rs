@@ -45,6 +45,8 @@ fn step() -> Step {
         aside: ["/etc/systemd/network/05-other.network".into()].into(),
         bridge: "br0".into(),
         interface: Some("eth0".into()),
+        apply: Vec::new(),
+        revert: Vec::new(),
     })
 }
 
@@ -84,6 +86,25 @@ fn a_confirmed_network_stays_and_a_second_run_does_nothing() {
     assert!(!again.changed());
     assert!(bench.calls().is_empty());
     assert_eq!(bench.confirm(&step()).status, 0);
+}
+
+#[test]
+fn commands_that_came_with_the_files_load_them_and_take_them_back() {
+    let bench = host(true);
+    bench.program("load", "networkctl reload");
+    bench.program("back", "exit 0");
+    let Step::Network(mut network) = step() else { unreachable!() };
+    network.apply = vec![vec!["load".into(), "it's".into()]];
+    network.revert = vec![vec!["back".into(), "a b".into()]];
+    let step = Step::Network(network.clone());
+    bench.apply(&step);
+    assert!(bench.calls().contains(&"load it's".into()));
+    time_is_up(&bench);
+    assert!(bench.calls().contains(&"back a b".into()));
+    bench.apply(&step);
+    assert_eq!(bench.confirm(&step).status, 0);
+    let seen = bench.text("/var/lib/stratus/installer/seen/network:br0");
+    assert_eq!(seen.trim(), stratus_plan::content::network_digest(&network));
 }
 
 #[test]
