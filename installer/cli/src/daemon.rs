@@ -58,8 +58,9 @@ impl Transport for ThroughHost {
 pub(crate) async fn client(site: &Site, fleet: &Fleet) -> Result<Client> {
     let frontend = fleet.frontend(site);
     let auth = one_auth(&frontend).await?;
-    let session = Session::from_auth_file(&auth)
-        .map_err(|e| Failure::new(Exit::Failed, format!("`{ONE_AUTH}` cannot be used")).because(e))?;
+    let session = Session::from_auth_file(&auth).map_err(|e| {
+        Failure::new(Exit::Failed, format!("`{ONE_AUTH}` cannot be used")).because(e)
+    })?;
     let endpoint = format!("http://127.0.0.1:{}/RPC2", site.frontend.port);
     let transport: Arc<dyn Transport> = if fleet.frontend_is_here {
         Arc::new(HttpTransport::new(&endpoint)?)

@@ -55,7 +55,7 @@ impl Daemon for Eyes {
             Ok(ready) => ready,
             Err(error) => return Verdict::NotMet(error.to_string()),
         };
-        let has: u64 = ready.ranges.iter().map(|r| u64::try_from(r.size).unwrap_or(0)).sum();
+        let has: u64 = ready.ranges.iter().map(|r| r.size).sum();
         if has >= u64::from(addresses) {
             return Verdict::Met;
         }
@@ -79,7 +79,8 @@ impl Eyes {
         network: &NetworkName,
     ) -> Result<Verdict, stratus_opennebula::Error> {
         let client = &self.0;
-        let Some(place) = client.hosts().await?.into_iter().find(|h| h.name == host.as_str()) else {
+        let Some(place) = client.hosts().await?.into_iter().find(|h| h.name == host.as_str())
+        else {
             return Ok(Verdict::NotMet(format!("OpenNebula has no host {host}")));
         };
         let machine = client.allocate_machine(&tiny(host, network), true).await?;

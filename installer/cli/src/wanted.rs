@@ -1,5 +1,6 @@
 //! What a site wants of OpenNebula: a pure function of the site.
 
+use std::collections::BTreeSet;
 use stratus_network::{AddressRange, Vnet, vnets};
 use stratus_opennebula::converge::{
     Removal, Switch, Wanted, WantedCluster, WantedDatastore, WantedHost, WantedMarketplace,
@@ -7,7 +8,6 @@ use stratus_opennebula::converge::{
 };
 use stratus_opennebula::{Attribute, Attributes};
 use stratus_site::{Hypervisor, Node, Share, Site};
-use std::collections::BTreeSet;
 
 /// The objects that OpenNebula has to have. Users log in through the directory and are made at
 /// their first login; nothing here has a password.

@@ -1,9 +1,9 @@
 //! `stratus-install`: one file in, a working and verified site out.
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use anyhow::Context;
 use stratus_installer::{Choices, Confirmation, Report, flow};
 use stratus_site::HostName;
 use stratus_terminal::{Exit, arguments, run_service};

@@ -58,7 +58,8 @@ pub(super) async fn carry_out(world: &World, what: &str) -> Result<Exit> {
     let frontend = world.fleet.frontend(site);
     let (who, from) = (login(), machine());
     let now = Timestamp::now();
-    let holder = Holder { who: who.clone(), from: from.clone(), since: now, pid: std::process::id() };
+    let holder =
+        Holder { who: who.clone(), from: from.clone(), since: now, pid: std::process::id() };
     let name = format!("{}-{}.jsonl", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
     let keeper = Keeper::take(&*frontend, "", &holder, &name).await.map_err(not_taken)?;
     let keeper = Arc::new(keeper);
@@ -87,9 +88,10 @@ pub(super) async fn carry_out(world: &World, what: &str) -> Result<Exit> {
     teller.await?;
     let mut text = report.text();
     let mut exit = exit(report.exit_code());
-    let daemon_is_up = report.hosts.get(&site.frontend.host).is_none_or(|steps| {
-        steps.iter().all(|(_, result)| result.is_good())
-    });
+    let daemon_is_up = report
+        .hosts
+        .get(&site.frontend.host)
+        .is_none_or(|steps| steps.iter().all(|(_, result)| result.is_good()));
     if daemon_is_up && report.stopped.is_none() && !report.interrupted {
         for bad in objects::carry_out(site, &world.fleet, &wanted(site)).await? {
             text.push_str(&format!("OpenNebula: {bad}\n"));

@@ -71,7 +71,9 @@ pub async fn remove_node(choices: &Choices, host: &HostName, gone: bool) -> Resu
             exit = Exit::Failed;
         }
     }
-    note(&format!("take {host} out of `hosts` in [nodes] as well, or the next apply sets it up again"));
+    note(&format!(
+        "take {host} out of `hosts` in [nodes] as well, or the next apply sets it up again"
+    ));
     Ok(exit)
 }
 

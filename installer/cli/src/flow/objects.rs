@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// What is to be done to OpenNebula's objects.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase", tag = "state")]
-pub enum ObjectPlan {
+pub(super) enum ObjectPlan {
     /// oned was asked.
     Known {
         /// What is to be done, in order, one sentence each.
@@ -41,7 +41,7 @@ pub enum ObjectPlan {
 
 impl ObjectPlan {
     /// Whether nothing is to do.
-    pub fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         matches!(self, Self::Known { changes, refusals, .. } if changes.is_empty() && refusals.is_empty())
     }
 
@@ -93,8 +93,11 @@ pub(super) async fn plan(
 /// Makes every change. Gives what could not be done, one sentence each.
 pub(super) async fn carry_out(site: &Site, fleet: &Fleet, wanted: &Wanted) -> Result<Vec<String>> {
     let (client, convergence) = converged(site, fleet, wanted).await?;
-    let mut bad: Vec<String> =
-        convergence.refusals.iter().map(|r| format!("{} {}: {}", r.kind.word(), r.name, r.reason)).collect();
+    let mut bad: Vec<String> = convergence
+        .refusals
+        .iter()
+        .map(|r| format!("{} {}: {}", r.kind.word(), r.name, r.reason))
+        .collect();
     for change in &convergence.changes {
         match apply(&client, &wanted.site, change, PATIENCE).await {
             Ok(()) => note(&format!("OpenNebula: {change}")),

@@ -45,7 +45,8 @@ impl World {
 
     /// Whether anything is to do.
     pub(super) fn is_settled(&self) -> bool {
-        self.plan.is_empty() && self.plan.hosts.iter().all(|h| h.steps.is_ok())
+        self.plan.is_empty()
+            && self.plan.hosts.iter().all(|h| h.steps.is_ok())
             && self.objects.is_settled()
     }
 

@@ -38,11 +38,7 @@ pub(super) async fn give_back(world: &World) -> Result<Exit> {
 }
 
 /// One host. The inner error is what stopped it; the other hosts go on.
-async fn one(
-    world: &World,
-    plan: &HostPlan,
-    host: &Arc<dyn Host>,
-) -> Result<Result<(), String>> {
+async fn one(world: &World, plan: &HostPlan, host: &Arc<dyn Host>) -> Result<Result<(), String>> {
     let steps = match &plan.steps {
         Ok(steps) => steps,
         Err(reason) => return Ok(Err(reason.clone())),
