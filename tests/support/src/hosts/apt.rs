@@ -60,7 +60,8 @@ impl AptRepository {
         for name in ["Release", "InRelease"] {
             let file = self.dists().join(name);
             let text = fs::read_to_string(&file).expect("a release file");
-            fs::write(&file, text.replace("Origin: Tests", "Origin: Other")).expect("a release file");
+            fs::write(&file, text.replace("Origin: Tests", "Origin: Other"))
+                .expect("a release file");
         }
     }
 
@@ -126,8 +127,16 @@ impl SigningKey {
         fs::set_permissions(home, mode).expect("a mode");
         let key = Self { home: home.to_owned() };
         let name = "Tests <tests@example.org>";
-        run(key.gpg().args(["--passphrase", "", "--quick-generate-key", name, "rsa3072", "sign", "0"]))
-            .good();
+        run(key.gpg().args([
+            "--passphrase",
+            "",
+            "--quick-generate-key",
+            name,
+            "rsa3072",
+            "sign",
+            "0",
+        ]))
+        .good();
         key
     }
 

@@ -20,27 +20,27 @@
 //! memory and processor are not enforced, and a power cut loses nothing that was already written,
 //! synced or not, because the machine's page cache lives on.
 
-//mod apt;
+mod apt;
 mod boot;
 mod cgroup;
-//mod deb;
+mod deb;
 mod demands;
 mod host;
 mod identity;
 mod lab;
 mod mirrors;
-//mod opennebula;
+mod opennebula;
 mod roots;
 mod setup;
 mod sweep;
 mod tree;
 mod web;
 
-//pub use apt::AptRepository;
-//pub use deb::Package;
+pub use apt::{AptRepository, SigningKey};
+pub use deb::Package;
 pub use host::Host;
 pub use lab::Lab;
-pub use setup::HostSetup;
-//pub use opennebula::{OpenNebulaRepository, Standins};
+pub use opennebula::{OpenNebulaRepository, Standins};
 pub use roots::Base;
+pub use setup::HostSetup;
 pub use tree::Tree;
