@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 21] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -19,6 +19,16 @@ const PROGRAMS: [(&str, &str); 12] = [
     ("unzip", "unzip"),
     ("nginx", "nginx-light"),
     ("nsenter", "util-linux"),
+    // Whole hosts, and packages for them.
+    ("mmdebstrap", "mmdebstrap"),
+    ("systemd-nspawn", "systemd-container"),
+    ("ip", "iproute2"),
+    ("ssh-keygen", "openssh-client"),
+    ("dpkg-deb", "dpkg"),
+    ("apt-ftparchive", "apt-utils"),
+    ("gpg", "gnupg"),
+    ("rpmbuild", "rpm"),
+    ("createrepo_c", "createrepo-c"),
 ];
 
 /// Python modules by their file, and the Debian package that brings them.

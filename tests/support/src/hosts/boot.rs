@@ -13,7 +13,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// A host that takes longer does not come up at all.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Everything that is mounted here is seen by this process and its children only, and goes with them.
 /// Files of `first` are laid over the base root once, before the first boot.

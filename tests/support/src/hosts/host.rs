@@ -7,7 +7,7 @@ use super::web::PROXY_PORT;
 use super::{Tree, cgroup, identity};
 use crate::programs::{Output, run, tool};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,15 @@ pub struct Host {
     setup: HostSetup,
     address: Ipv4Addr,
     root: PathBuf,
+    /// Keeps the root where it is.
+    _held: File,
 }
 
 impl Host {
     /// A host that was never booted.
     pub(super) fn new(lab: &Lab, setup: HostSetup) -> Self {
         let core = lab.core.clone();
-        let root = setup.base.root();
+        let (root, held) = setup.base.hold();
         let folder = core.folder.join("hosts").join(&setup.name);
         let ssh = folder.join("first/etc/ssh");
         for folder in ["upper", "work", "root"].map(|name| folder.join(name)).iter().chain([&ssh]) {
@@ -36,7 +38,7 @@ impl Host {
         }
         let key = identity::ssh_key(&ssh.join("ssh_host_ed25519_key"), &setup.name);
         let address = core.enlist(&setup.name, key.trim());
-        Self { core, running: None, setup, address, root }
+        Self { core, running: None, setup, address, root, _held: held }
     }
 
     /// Lays down what makes it this host. Every host of the lab has its name by now.
@@ -209,7 +211,7 @@ impl Host {
     /// The last lines of its journal, as far as it can be asked.
     pub fn journal(&self) -> String {
         let mut command = Lab { core: self.core.clone() }.command("timeout");
-        let line = "journalctl --boot --no-pager --lines=60";
+        let line = "journalctl --boot --no-pager --lines=40";
         run(command.args(["--kill-after=1", "10", "ssh", "-T", self.name(), line])).stdout
     }
 

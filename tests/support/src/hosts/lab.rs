@@ -173,7 +173,7 @@ impl Core {
         }
         drop(hosts);
         put(&self.home().join(".ssh/known_hosts"), &known, 0o600);
-        put(&sweep::settings(&self.name).join("hosts"), &self.names(), 0o644);
+        put(&sweep::settings(&self.name).join("hosts"), self.names(), 0o644);
         address
     }
 
@@ -216,7 +216,7 @@ impl Core {
         let settings = sweep::settings(&self.name);
         fs::create_dir_all(settings.join("ssh")).expect("a folder in /etc/netns");
         put(&settings.join("ssh/ssh_config"), &config, 0o644);
-        put(&settings.join("hosts"), &self.names(), 0o644);
+        put(&settings.join("hosts"), self.names(), 0o644);
         put(&settings.join("resolv.conf"), "# No name server: the lab has its own names.\n", 0o644);
     }
 }

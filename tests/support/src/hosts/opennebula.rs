@@ -7,7 +7,7 @@ use super::apt::{AptRepository, SigningKey};
 use super::{Base, Lab, Package};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Says to systemd that it is ready, and does nothing until it is ended.
 const NOTHING: &str = "#!/bin/sh\nsystemd-notify --ready\nexec sleep infinity\n";

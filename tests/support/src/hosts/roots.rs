@@ -15,7 +15,8 @@ const PACKAGES: &str = "systemd,systemd-sysv,dbus,udev,iproute2,openssh-server,c
 ///
 /// Without an own machine id all copies would get the same one, and from it the same address for
 /// every bridge of one name. Timers that change files by themselves are off: tests compare trees.
-/// systemd says that it is up when its default target is, and that is when the network is.
+/// systemd says that it is up when its default target is, and that is when the network is. What it
+/// would do once for a new `/usr` is taken as done.
 const PREPARE: &str = r#"set -eu
 cd "$1"
 : > etc/machine-id
@@ -31,6 +32,7 @@ wait=/lib/systemd/systemd-networkd-wait-online
 printf '[Service]\nExecStart=\nExecStart=%s --any --timeout=20\n' $wait |
     drop_in systemd-networkd-wait-online.service
 mkdir -p root/.ssh && chmod 700 root root/.ssh
+touch etc/.updated var/.updated
 "#;
 
 /// Which system a host runs.
@@ -62,6 +64,14 @@ impl Base {
             Self::Trixie => "Debian/13",
             Self::Noble => "Ubuntu/24.04",
         }
+    }
+
+    /// The root's folder, and a handle that keeps it from being taken away.
+    pub(super) fn hold(self) -> (PathBuf, File) {
+        let folder = self.root();
+        let handle = File::open(&folder).expect("the base root");
+        flock(&handle, FlockOperation::LockShared).expect("the base root is held");
+        (folder, handle)
     }
 
     /// The root's folder; made if it is not there. This takes a minute or two, once.
@@ -104,6 +114,24 @@ impl Base {
             panic!("cannot make a base root of {}:\n{}{}", self.suite(), out.stdout, out.stderr);
         }
         fs::rename(&part, folder).expect("the base root is put in place");
+        self.forget_others(folder);
+    }
+
+    /// Takes away the roots of older recipes that no host stands on.
+    fn forget_others(self, folder: &Path) {
+        let begin = format!("{}-", self.suite());
+        let roots = folder.parent().expect("the folder of base roots");
+        for other in fs::read_dir(roots).into_iter().flatten().flatten() {
+            let ours = other.file_name().to_string_lossy().starts_with(&begin);
+            if !ours || other.path() == folder {
+                continue;
+            }
+            let unused = File::open(other.path())
+                .is_ok_and(|root| flock(&root, FlockOperation::NonBlockingLockExclusive).is_ok());
+            if unused {
+                let _ = fs::remove_dir_all(other.path());
+            }
+        }
     }
 
     fn components(self) -> &'static [&'static str] {

@@ -36,10 +36,9 @@ pub(super) fn sweep() {
     for place in [FOLDERS, "/run/netns", "/etc/netns"] {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if maker(&name).is_some_and(|maker| test_kill_process(maker).is_err()) {
-                if let Err(problem) = remove(&name) {
-                    eprintln!("cannot take away what is left of {name}: {problem}");
-                }
+            let is_gone = maker(&name).is_some_and(|maker| test_kill_process(maker).is_err());
+            if is_gone && let Err(problem) = remove(&name) {
+                eprintln!("cannot take away what is left of {name}: {problem}");
             }
         }
     }

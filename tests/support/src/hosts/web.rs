@@ -104,7 +104,7 @@ impl Shared {
         stream: &TcpStream,
         fetch: &dyn Fn(&Request) -> io::Result<Answer>,
     ) -> io::Result<()> {
-        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(2)))?;
         let mut reader = BufReader::new(stream);
         while let Some(request) = Request::read(&mut reader)? {
             let answer = match request.target.strip_prefix("http://") {
@@ -169,8 +169,10 @@ impl Request {
 
 impl Answer {
     fn write(mut self, mut stream: &TcpStream, is_head: bool) -> io::Result<()> {
-        let length = self.body.as_ref().map_or(Ok(0), |file| Ok(file.metadata()?.len()));
-        let length = length.map_err(|e: io::Error| e)?;
+        let length = match &self.body {
+            Some(file) => file.metadata()?.len(),
+            None => 0,
+        };
         let Self { status, headers, .. } = &self;
         write!(stream, "HTTP/1.1 {status} -\r\n{headers}Content-Length: {length}\r\n\r\n")?;
         match &mut self.body {
@@ -183,7 +185,7 @@ impl Answer {
 fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(20))
-        .timeout(Duration::from_secs(300))
+        .timeout(Duration::from_mins(5))
         .build()
         .expect("a client")
 }
