@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 23] = [
+const PROGRAMS: [(&str, &str); 30] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -30,6 +30,14 @@ const PROGRAMS: [(&str, &str); 23] = [
     ("ping", "iputils-ping"),
     ("bash", "bash"),
     ("python3", "python3"),
+    // Whole hosts, and packages for them.
+    ("mmdebstrap", "mmdebstrap"),
+    ("systemd-nspawn", "systemd-container"),
+    ("dpkg-deb", "dpkg"),
+    ("apt-ftparchive", "apt-utils"),
+    ("gpg", "gnupg"),
+    ("rpmbuild", "rpm"),
+    ("createrepo_c", "createrepo-c"),
 ];
 
 /// Python modules by their file, and the Debian package that brings them.

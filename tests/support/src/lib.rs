@@ -7,6 +7,7 @@ mod appliance;
 mod browser;
 mod cache;
 mod directory;
+pub mod hosts;
 pub mod oned;
 mod origin;
 mod programs;

@@ -1,0 +1,75 @@
+//! What a host is made from.
+
+use super::Base;
+
+/// What a host is made from.
+#[derive(Clone, Debug)]
+pub struct HostSetup {
+    pub(super) name: String,
+    pub(super) base: Base,
+    pub(super) machine_id: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) second: bool,
+    pub(super) has_key: bool,
+    pub(super) files: Vec<(String, u32, Vec<u8>)>,
+}
+
+impl HostSetup {
+    /// A host of this name with Debian 12.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            base: Base::Bookworm,
+            machine_id: None,
+            address: None,
+            second: false,
+            has_key: false,
+            files: Vec::new(),
+        }
+    }
+
+    /// With another system.
+    #[must_use]
+    pub fn base(mut self, base: Base) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// With this machine id: the same one twice is what a cloned image brings. Otherwise every host
+    /// has its own.
+    #[must_use]
+    pub fn machine_id(mut self, id: &str) -> Self {
+        id.clone_into(self.machine_id.get_or_insert_default());
+        self
+    }
+
+    /// With a second network interface, `eth1`, that is on no network of the lab's but with the second
+    /// ones of other hosts.
+    #[must_use]
+    pub fn second_interface(mut self) -> Self {
+        self.second = true;
+        self
+    }
+
+    /// With a second network interface of this hardware address: the same one twice is what a cloned
+    /// virtual machine brings.
+    #[must_use]
+    pub fn hardware_address(mut self, address: &str) -> Self {
+        address.clone_into(self.address.get_or_insert_default());
+        self.second_interface()
+    }
+
+    /// With the lab's ssh key, so that it can log in to the other hosts as the lab can.
+    #[must_use]
+    pub fn with_key(mut self) -> Self {
+        self.has_key = true;
+        self
+    }
+
+    /// With a file of root's, before its first boot.
+    #[must_use]
+    pub fn file(mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.to_owned(), mode, bytes.into()));
+        self
+    }
+}
