@@ -3,6 +3,8 @@
 //! Each test listens on a port of its own and hands every connection to `sshd -i`, so that it holds
 //! the socket and can cut it.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs must be there, or the test fails")]
+
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -94,7 +96,7 @@ impl Server {
             sudo: Sudo::Never,
             parallel: 4,
             connect_timeout: Duration::from_secs(10),
-            step_timeout: Duration::from_secs(60),
+            step_timeout: Duration::from_mins(1),
         }
     }
 
@@ -141,7 +143,7 @@ fn work(script: &str) -> Work {
         what: "a step".into(),
         script: script.into(),
         payload: Vec::new(),
-        deadlines: Deadlines::silent_for(Duration::from_secs(60)),
+        deadlines: Deadlines::silent_for(Duration::from_mins(1)),
         stdout_limit: 1 << 20,
     }
 }

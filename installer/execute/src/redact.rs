@@ -25,12 +25,18 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Knows the secret texts of a plan.
+    /// Knows the secret texts of a plan, and the secret files here that it names.
     pub fn of(plan: &Plan) -> Self {
         let mut all = Self::default();
         for planned in plan.hosts.iter().flat_map(|h| h.steps.iter().flatten()) {
             match &planned.step {
                 Step::File(file) => all.add_file(file),
+                // One that cannot be read fails its own step, with a better word.
+                Step::SecretFile { source, .. } => {
+                    let text = std::fs::read_to_string(source).unwrap_or_default();
+                    all.add(&text);
+                    text.lines().for_each(|line| all.add(line));
+                }
                 Step::Network(network) => network.files.iter().for_each(|f| all.add_file(f)),
                 _ => {}
             }

@@ -138,7 +138,7 @@ async fn share_round_trip(
     let mut said = [String::new(), String::new()];
     for (text, host) in said.iter_mut().zip(pair) {
         match ask(host, &promise.text, script("share_write", &[path, host.as_str()]), hosts).await {
-            Ok(written) => *text = written.trim().to_owned(),
+            Ok(written) => written.trim().clone_into(text),
             Err(verdict) => return verdict,
         }
     }

@@ -1,5 +1,8 @@
 //! What a host is asked, and that nothing it answers can do harm.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs must be there, or the test fails")]
+
+use base64::Engine as _;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -73,7 +76,6 @@ fn paths_are_told_whatever_their_names_and_secrets_stay_on_the_host() {
     };
     let answer = ask(&questions);
     assert!(!String::from_utf8_lossy(&answer).contains("canary"));
-    use base64::Engine as _;
     let coded = base64::engine::general_purpose::STANDARD.encode("canary-of-the-secret");
     assert!(!String::from_utf8_lossy(&answer).contains(&coded[..coded.len() - 4]));
     let paths = parse(&answer, &questions, 0).unwrap().paths;

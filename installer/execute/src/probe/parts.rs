@@ -62,9 +62,9 @@ pub(super) fn basic(sections: &Sections<'_>, facts: &mut HostFacts) -> Result<()
     let number = |t: &str| {
         t.parse::<u64>().map_err(|_| BadAnswer::new("basic", format!("`{t:.40}` is no number")))
     };
-    facts.architecture = (*architecture).to_owned();
-    facts.hostname = (*hostname).to_owned();
-    facts.machine_id = (*machine_id).to_owned();
+    (*architecture).clone_into(&mut facts.architecture);
+    (*hostname).clone_into(&mut facts.hostname);
+    (*machine_id).clone_into(&mut facts.machine_id);
     facts.systemd = *init == "systemd";
     facts.root = number(uid)? == 0;
     facts.cpus = u32::try_from(number(cpus)?).unwrap_or(u32::MAX);

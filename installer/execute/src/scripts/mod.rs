@@ -8,23 +8,24 @@
 //! this one.
 
 mod name;
+mod network;
+mod program;
 mod undo;
 
 use crate::host::{Deadlines, Work};
 use name::{absolute, key, named};
+use network::add_network;
+use program::Program;
 use secrecy::{ExposeSecret, SecretSlice};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use stratus_plan::content::{network_digest, quoted, recipe, seen_name, sha256};
-use stratus_plan::facts::NetworkTool;
-use stratus_plan::step::{Access, File, Network, OurShare, Piece, Step, Unit, User};
+use stratus_plan::step::{Access, File, OurShare, Piece, Step, Unit, User};
 use stratus_site::HostName;
 
 pub use name::before_image;
 pub(crate) use name::quote;
 pub use undo::undo;
 
-const PRELUDE: &str = include_str!("prelude.sh");
 const FILES: &str = include_str!("files.sh");
 const ONED: &str = include_str!("oned.awk");
 const PACKAGES: &str = include_str!("packages.sh");
@@ -32,7 +33,6 @@ const ACCOUNTS: &str = include_str!("accounts.sh");
 const UNITS: &str = include_str!("units.sh");
 const DATABASE: &str = include_str!("database.sh");
 const NETWORK: &str = include_str!("network.sh");
-const MACHINE: &str = include_str!("network_machine.sh");
 const UNDO: &str = include_str!("undo.sh");
 
 /// A step ready to be carried out.
@@ -263,109 +263,10 @@ fn add_unit(program: &mut Program, unit: &Unit) -> Result<String, Unfit> {
     Ok(format!("the unit {}", unit.name))
 }
 
-fn add_network(program: &mut Program, network: &Network, known: &Known) -> Result<String, Unfit> {
-    let (length, digest) = program.carry(MACHINE.as_bytes());
-    program.uses(NETWORK).call("network_begin", &[&length, &digest]);
-    for (name, words) in [("apply", &network.apply), ("revert", &network.revert)] {
-        let (length, digest) = program.carry(commands(words).as_bytes());
-        program.call("network_commands", &[name, &length, &digest]);
-    }
-    for (index, file) in network.files.iter().enumerate() {
-        let content = content(file, known)?;
-        let (length, digest) = program.carry(content.as_bytes());
-        let (number, mode) = (format!("{index:03}"), octal(&file.access));
-        let (at, key) = (program.at(&file.path)?, key("path", &file.path));
-        let (owner, group) = owners(&file.access)?;
-        program.call("stage", &[&number, &at, &mode, owner, group, &key, &length, &digest]);
-    }
-    for (index, path) in network.aside.iter().enumerate() {
-        let (number, at) = (format!("{:03}", index + network.files.len()), program.at(path)?);
-        program.call("aside", &[&number, &at, &key("path", path)]);
-    }
-    program.call("switch_network", &network_words(network, "up")?);
-    Ok(format!("the network of the bridge {}", network.bridge))
-}
-
-/// Commands as a program that ends at the first one that fails.
-fn commands(commands: &[Vec<String>]) -> String {
-    let line = |words: &Vec<String>| words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ");
-    let lines: Vec<String> = commands.iter().map(line).collect();
-    if lines.is_empty() { String::new() } else { format!("set -e\n{}\n", lines.join("\n")) }
-}
-
-fn network_words<'a>(network: &'a Network, goal: &'a str) -> Result<[&'a str; 4], Unfit> {
-    let interface = network.interface.as_deref().map_or(Ok("-"), named)?;
-    Ok([tool(network.tool), named(&network.bridge)?, interface, goal])
-}
-
-fn tool(tool: NetworkTool) -> &'static str {
-    match tool {
-        NetworkTool::Ifupdown => "ifupdown",
-        NetworkTool::Netplan => "netplan",
-        NetworkTool::NetworkManager => "network-manager",
-        NetworkTool::Networkd => "networkd",
-        NetworkTool::Wicked => "wicked",
-    }
-}
-
 fn octal(access: &Access) -> String {
     format!("{:o}", access.mode & 0o7777)
 }
 
 fn owners(access: &Access) -> Result<(&str, &str), Unfit> {
     Ok((named(&access.owner)?, named(&access.group)?))
-}
-
-/// A script in the making.
-struct Program {
-    root: String,
-    parts: Vec<String>,
-    calls: String,
-    payload: Vec<u8>,
-}
-
-impl Program {
-    fn new(root: &str) -> Result<Self, Unfit> {
-        if !root.is_empty() {
-            absolute(root)?;
-        }
-        let root = root.trim_end_matches('/').to_owned();
-        Ok(Self { root, parts: Vec::new(), calls: String::new(), payload: Vec::new() })
-    }
-
-    fn at(&self, path: &str) -> Result<String, Unfit> {
-        Ok(format!("{}{}", self.root, absolute(path)?))
-    }
-
-    /// Adds a library, once.
-    fn uses(&mut self, part: &str) -> &mut Self {
-        if !self.parts.iter().any(|p| p == part) {
-            self.parts.push(part.to_owned());
-        }
-        self
-    }
-
-    fn call(&mut self, function: &str, words: &[&str]) {
-        self.calls.push_str(function);
-        for word in words {
-            self.calls.push(' ');
-            self.calls.push_str(&quote(word));
-        }
-        self.calls.push('\n');
-    }
-
-    /// Adds bytes to the payload; the script takes them in the same order.
-    fn carry(&mut self, bytes: &[u8]) -> (String, String) {
-        self.payload.extend_from_slice(bytes);
-        (bytes.len().to_string(), hex::encode(Sha256::digest(bytes)))
-    }
-
-    fn work(self, what: String, deadlines: Deadlines) -> Work {
-        let mut script = format!("R={}\n{PRELUDE}", quote(&self.root));
-        for part in &self.parts {
-            script.push_str(part);
-        }
-        script.push_str(&self.calls);
-        Work { what, script, payload: self.payload, deadlines, stdout_limit: 1 << 20 }
-    }
 }

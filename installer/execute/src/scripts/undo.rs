@@ -1,9 +1,9 @@
 //! Steps backwards: what a host was before, from what it recorded.
 
 use super::name::{absolute, key, named};
-use super::{
-    ACCOUNTS, FILES, MACHINE, NETWORK, PACKAGES, Program, UNDO, UNITS, Unfit, key_of, network_words,
-};
+use super::network::{MACHINE, commands, network_words};
+use super::program::Program;
+use super::{ACCOUNTS, FILES, NETWORK, PACKAGES, UNDO, UNITS, Unfit, key_of};
 use crate::host::{Deadlines, Work};
 use stratus_plan::step::{Network, OurShare, Step};
 
@@ -69,8 +69,8 @@ fn undo_path(program: &mut Program, path: &str) -> Result<String, Unfit> {
 fn undo_network(program: &mut Program, network: &Network) -> Result<String, Unfit> {
     let (length, digest) = program.carry(MACHINE.as_bytes());
     program.uses(NETWORK).call("network_begin", &[&length, &digest]);
-    for (name, commands) in [("apply", &network.revert), ("revert", &network.apply)] {
-        let (length, digest) = program.carry(super::commands(commands).as_bytes());
+    for (name, words) in [("apply", &network.revert), ("revert", &network.apply)] {
+        let (length, digest) = program.carry(commands(words).as_bytes());
         program.call("network_commands", &[name, &length, &digest]);
     }
     let paths = network.files.iter().map(|f| &f.path).chain(&network.aside);

@@ -26,8 +26,8 @@ const CHANNELS: usize = 8;
 /// A host that is reached by ssh.
 pub struct Ssh {
     name: HostName,
-    way: Arc<Way>,
     link: Mutex<Option<Link>>,
+    way: Arc<Way>,
     channels: Arc<Semaphore>,
 }
 
@@ -35,12 +35,15 @@ pub struct Ssh {
 struct Link {
     session: Arc<Session>,
     sudo: bool,
+    /// The folder of the connection's socket: without it ssh could not be told to end. Fields are
+    /// dropped in their order, so it goes last.
+    way: Arc<Way>,
 }
 
 impl Ssh {
     /// A host; the connection is made when it is first needed.
     pub fn new(name: HostName, way: Arc<Way>) -> Self {
-        Self { name, way, link: Mutex::new(None), channels: Arc::new(Semaphore::new(CHANNELS)) }
+        Self { name, link: Mutex::new(None), way, channels: Arc::new(Semaphore::new(CHANNELS)) }
     }
 
     async fn link(&self) -> Result<Link, HostError> {
@@ -52,7 +55,7 @@ impl Ssh {
         }
         let session = Arc::new(self.connect().await?);
         let sudo = self.needs_sudo(&session).await?;
-        Ok(link.insert(Link { session, sudo }).clone())
+        Ok(link.insert(Link { session, sudo, way: self.way.clone() }).clone())
     }
 
     async fn connect(&self) -> Result<Session, HostError> {
@@ -171,7 +174,7 @@ impl Host for Ssh {
             stdout: Box::new(stdout),
             stderr: Box::new(stderr),
             exit: exit.boxed(),
-            keep: Box::new(channel),
+            keep: Box::new((channel, link.way)),
         })
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use stratus_execute::host::Host;
 use stratus_execute::journal::{Ended, Entry};
 use stratus_execute::run::{Event, Failure, StepResult, Stop, What, apply, line};
+use stratus_plan::step::{Access, File, OurShare, Piece, Step};
 
 fn good(name: &str) -> Arc<dyn Host> {
     Simulated::new(name, Duration::from_millis(1), |_| Does::Ends(0, "changed it\n", ""))
@@ -175,4 +176,27 @@ async fn the_first_interruption_lets_steps_end_and_the_second_ends_them() {
         assert!(report.interrupted);
         assert_eq!(report.exit_code(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_failing_command_prints_of_a_secret_is_starred_everywhere() {
+    let said = "\u{1}doing put canary-secret\nbad line: canary-secret\n";
+    let hosts = [does("node", Does::Ends(1, "", said))];
+    let mut step = planned("a", &[]);
+    step.step = Step::File(File {
+        path: "/etc/a".into(),
+        content: vec![Piece::Text("password: canary-secret\n".into())],
+        share: OurShare::Whole,
+        access: Access::root(0o600),
+        secret: true,
+    });
+    let journal = Arc::new(Memory::default());
+    let mut scene = run_on(&hosts, journal.clone());
+    let report = apply(&plan(vec![("node", vec![step])]), &scene.run).await;
+    assert!(report.text().contains("bad line: *****"));
+    let mut all = format!("{report:?}{:?}", journal.records.lock().unwrap());
+    while let Ok(event) = scene.events.try_recv() {
+        all.push_str(&format!("{event:?}"));
+    }
+    assert!(!all.contains("canary"), "{all}");
 }

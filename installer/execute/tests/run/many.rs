@@ -14,7 +14,7 @@ use stratus_plan::facts::Questions;
 /// What this machine answers to the questions; every simulated host says the same.
 async fn answer(questions: &Questions) -> &'static str {
     let here = Local::new("here".parse().unwrap());
-    let work = probe::work(questions, Deadlines::silent_for(Duration::from_secs(60)));
+    let work = probe::work(questions, Deadlines::silent_for(Duration::from_mins(1)));
     let output = run_well(&here, &work, &Attention::none()).await.unwrap();
     Box::leak(String::from_utf8_lossy(&output.stdout).into_owned().into_boxed_str())
 }
@@ -58,5 +58,5 @@ async fn a_thousand_hosts_with_nothing_to_change_take_less_than_a_minute() {
     let took = begun.elapsed();
     println!("1000 hosts: asked in {asked:?}, all done in {took:?}");
     assert_eq!(report.exit_code(), 0, "{}", report.text());
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }

@@ -138,8 +138,8 @@ pub(crate) fn run_on(hosts: &[Arc<dyn Host>], journal: Arc<dyn Journal>) -> Scen
         parallel: 10,
         deadlines: Deadlines {
             remark: Duration::from_secs(20),
-            silence: Duration::from_secs(60),
-            total: Duration::from_secs(600),
+            silence: Duration::from_mins(1),
+            total: Duration::from_mins(10),
         },
         root: String::new(),
         who: "ann@desk".into(),

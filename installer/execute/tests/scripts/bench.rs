@@ -87,18 +87,18 @@ impl Bench {
     }
 
     pub(crate) fn work(&self, step: &Step) -> Work {
-        let deadlines = Deadlines::silent_for(Duration::from_secs(60));
+        let deadlines = Deadlines::silent_for(Duration::from_mins(1));
         job(step, &Known::default(), self.root().to_str().unwrap(), deadlines).unwrap().work
     }
 
     pub(crate) fn undo(&self, step: &Step) -> Said {
-        let deadlines = Deadlines::silent_for(Duration::from_secs(60));
+        let deadlines = Deadlines::silent_for(Duration::from_mins(1));
         let work = undo(step, self.root().to_str().unwrap(), deadlines).unwrap().unwrap();
         self.run(&work)
     }
 
     pub(crate) fn confirm(&self, step: &Step) -> Said {
-        let deadlines = Deadlines::silent_for(Duration::from_secs(60));
+        let deadlines = Deadlines::silent_for(Duration::from_mins(1));
         let job = job(step, &Known::default(), self.root().to_str().unwrap(), deadlines).unwrap();
         self.run(&job.confirm.unwrap())
     }

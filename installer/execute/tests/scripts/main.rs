@@ -3,6 +3,8 @@
 //! What must hold for each: a second run changes nothing; killed at any point and run again, the
 //! tree is the same; undone, it is as before.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs must be there, or the test fails")]
+
 mod bench;
 mod files;
 mod killed;

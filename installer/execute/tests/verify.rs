@@ -1,0 +1,82 @@
+//! Promises looked at on the machine itself.
+
+#![expect(clippy::unwrap_used, reason = "what a test needs must be there, or the test fails")]
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use stratus_execute::host::Host;
+use stratus_execute::local::Local;
+use stratus_execute::verify::{Daemon, Verdict, verify};
+use stratus_plan::promise::{Check, Promise};
+use stratus_site::{HostName, NetworkName};
+
+struct Oned;
+
+#[async_trait::async_trait]
+impl Daemon for Oned {
+    async fn series(&self, _: &str) -> Verdict {
+        Verdict::Met
+    }
+    async fn host_monitored(&self, host: &HostName) -> Verdict {
+        Verdict::NotMet(format!("{host} is in the state ERROR"))
+    }
+    async fn network_ready(&self, _: &NetworkName, _: u32) -> Verdict {
+        Verdict::Met
+    }
+    async fn machine_boots(&self, _: &HostName, _: &NetworkName) -> Verdict {
+        Verdict::Unknown("not tried".into())
+    }
+}
+
+async fn look(checks: Vec<(&str, Check)>) -> Vec<Verdict> {
+    let promise = |(from, check): (&str, Check)| Promise {
+        id: "x".into(),
+        from: from.parse().unwrap(),
+        text: "Something is so.".into(),
+        check,
+        cure: "Make it so.".into(),
+    };
+    let promises: Vec<Promise> = checks.into_iter().map(promise).collect();
+    let here = |n: &str| -> (HostName, Arc<dyn Host>) {
+        (n.parse().unwrap(), Arc::new(Local::new(n.parse().unwrap())))
+    };
+    let hosts: BTreeMap<_, _> = ["one", "two"].map(here).into();
+    let results = verify(&promises, &hosts, &Oned, 4).await;
+    results.into_iter().map(|r| r.verdict).collect()
+}
+
+#[tokio::test]
+async fn each_promise_gets_its_verdict_in_order() {
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = open.local_addr().unwrap().port();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let answers = |port| Check::PortAnswers { host: "127.0.0.1".into(), port };
+    let bridge = Check::BridgeUp { bridge: "no-such-bridge".into(), interface: None };
+    let verdicts = look(vec![
+        ("one", answers(port)),
+        ("one", answers(closed)),
+        ("one", bridge),
+        ("one", Check::HostMonitored { host: "two".parse().unwrap() }),
+        ("three", answers(port)),
+    ]);
+    let verdicts = verdicts.await;
+    assert_eq!(verdicts[0], Verdict::Met);
+    let closed = format!("one: nothing answers at 127.0.0.1 port {closed}");
+    assert_eq!(verdicts[1], Verdict::NotMet(closed));
+    assert_eq!(verdicts[2], Verdict::NotMet("one: there is no no-such-bridge".into()));
+    assert_eq!(verdicts[3], Verdict::NotMet("two is in the state ERROR".into()));
+    assert_eq!(verdicts[4], Verdict::Unknown("there is no way to three".into()));
+}
+
+#[tokio::test]
+async fn a_share_is_written_and_read_both_ways_and_left_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    let trip = |path: String| Check::ShareRoundTrip { path, with: "two".parse().unwrap() };
+    let gone = format!("{path}/gone");
+    let verdicts = look(vec![("one", trip(path)), ("one", trip(gone.clone()))]).await;
+    assert_eq!(verdicts[0], Verdict::Met);
+    assert_eq!(verdicts[1], Verdict::NotMet(format!("one: {gone} is no directory")));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
