@@ -150,7 +150,12 @@ impl SigningKey {
         assert!(done.expect("gpg starts").success(), "the key is written");
     }
 
-    fn gpg(&self) -> Command {
+    /// The folder it is kept in.
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    pub(super) fn gpg(&self) -> Command {
         let mut command = tool("gpg", "gnupg");
         command.args(["--batch", "--quiet", "--homedir"]).arg(&self.home).stdin(Stdio::null());
         command
