@@ -174,6 +174,18 @@ fn a_tree_tells_what_changed_and_nothing_else() {
 }
 
 #[test]
+fn without_mirrors_lists_are_there_at_once() {
+    let lab = Lab::start();
+    let [host] = lab.boot([HostSetup::new("one").without_mirrors()]);
+    let repository = Standins::default().serve(&lab);
+    host.run(&repository.sources(Base::Bookworm, "7.4")).good();
+    let begun = Instant::now();
+    host.run("apt-get update -q --error-on=any && apt-get install -qy opennebula").good();
+    eprintln!("without mirrors: opennebula is installed after {:.1?}", begun.elapsed());
+    assert_ne!(host.run("apt-get install -qy tree").code, 0);
+}
+
+#[test]
 fn programs_run_in_the_lab_with_its_names_and_keys() {
     let lab = Lab::start();
     let host = one(&lab);
