@@ -177,7 +177,9 @@ fn a_tree_tells_what_changed_and_nothing_else() {
 fn without_mirrors_lists_are_there_at_once() {
     let lab = Lab::start();
     let [host] = lab.boot([HostSetup::new("one").without_mirrors()]);
+    let begun = Instant::now();
     let repository = Standins::default().serve(&lab);
+    eprintln!("the repository is made after {:.1?}", begun.elapsed());
     host.run(&repository.sources(Base::Bookworm, "7.4")).good();
     let begun = Instant::now();
     host.run("apt-get update -q --error-on=any && apt-get install -qy opennebula").good();

@@ -179,9 +179,12 @@ impl OpenNebulaRepository {
     pub fn add(&mut self, standins: &Standins) {
         let release = standins.version.split('.').take(2).collect::<Vec<_>>().join(".");
         let packages = standins.packages();
+        // Built once: every system gets the same.
+        let work = tempfile::tempdir().expect("a folder for packages");
+        let files: Vec<_> = packages.iter().map(|package| package.build(work.path())).collect();
         for base in [Base::Bookworm, Base::Trixie, Base::Noble] {
             let folder = self.folder.join(&release).join(base.folder());
-            let built = AptRepository::build(&folder, "stable", "opennebula", &packages, &self.key);
+            let built = AptRepository::of_files(&folder, "stable", "opennebula", &files, &self.key);
             self.suites.insert(base.suite(), built);
         }
         if self.with_rpm {

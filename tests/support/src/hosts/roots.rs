@@ -145,7 +145,12 @@ impl Base {
     }
 
     fn packages(self) -> String {
-        let more = if self == Self::El9 { ",rpm,dnf,gpg" } else { "" };
+        let more = match self {
+            Self::Bookworm | Self::Trixie => "",
+            // Where Debian's required packages bring apt, Ubuntu's do not.
+            Self::Noble => ",apt,ubuntu-keyring",
+            Self::El9 => ",rpm,dnf,gpg",
+        };
         format!("{PACKAGES}{more}")
     }
 
