@@ -135,7 +135,7 @@ fn apt_installs_from_the_signed_repository_and_not_from_a_changed_one() {
         assert_ne!(refused.code, 0);
         let said = refused.stdout + &refused.stderr;
         // Debian 12 and 13 check with different programs.
-        assert!(said.contains("is not signed") || said.contains("has been manipulated"), "{said}");
+        assert!(said.contains("BADSIG") || said.contains("has been manipulated"), "{said}");
     }
 }
 
@@ -171,6 +171,20 @@ fn a_tree_tells_what_changed_and_nothing_else() {
     assert_eq!(kinds("/etc/passwd"), ['~'], "{differences:#?}");
     let (before, after) = (before.without("/etc"), after.without("/etc"));
     assert_eq!(before.differences(&after), [""; 0]);
+}
+
+#[test]
+fn without_mirrors_lists_are_there_at_once() {
+    let lab = Lab::start();
+    let [host] = lab.boot([HostSetup::new("one").without_mirrors()]);
+    let begun = Instant::now();
+    let repository = Standins::default().serve(&lab);
+    eprintln!("the repository is made after {:.1?}", begun.elapsed());
+    host.run(&repository.sources(Base::Bookworm, "7.4")).good();
+    let begun = Instant::now();
+    host.run("apt-get update -q --error-on=any && apt-get install -qy opennebula").good();
+    eprintln!("without mirrors: opennebula is installed after {:.1?}", begun.elapsed());
+    assert_ne!(host.run("apt-get install -qy tree").code, 0);
 }
 
 #[test]
@@ -215,8 +229,8 @@ fn nothing_is_left_of_a_killed_test_when_the_next_begins() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let name = lines.filter_map(|line| line.strip_prefix("lab ").map(str::to_owned)).next();
+    let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let name = lines.find_map(|line| line.strip_prefix("lab ").map(str::to_owned));
     victim.kill().unwrap();
     victim.wait().unwrap();
     let name = name.expect("the victim says that it is up");
@@ -235,4 +249,30 @@ fn the_victim_of_a_kill() {
         // Until it is killed, or its input ends because the other half did.
         let _ = std::io::stdin().lines().count();
     }
+}
+
+#[test]
+fn dnf_installs_from_the_signed_repository_and_not_from_a_changed_one() {
+    let lab = Lab::start();
+    let [host] = lab.boot([HostSetup::new("front").base(Base::El9)]);
+    let repository = Standins::default().with_rpm().serve(&lab);
+    assert!(
+        host.run(". /etc/os-release; echo $ID $VERSION_ID")
+            .good()
+            .stdout
+            .starts_with("almalinux 9")
+    );
+    host.run(&repository.sources(Base::El9, "7.4")).good();
+    let begun = Instant::now();
+    host.run("dnf -y install opennebula opennebula-node-kvm").good();
+    eprintln!("el9: opennebula is installed after {:.1?}", begun.elapsed());
+    host.run("systemctl enable --now opennebula").good();
+    assert_eq!(host.run("systemctl is-active opennebula").good().stdout.trim(), "active");
+    let user = host.run("id oneadmin; stat -c '%U %a' ~oneadmin/.one/one_auth").good().stdout;
+    assert!(user.starts_with("uid=9869(oneadmin) gid=9869(oneadmin)"), "{user}");
+    assert!(user.ends_with("oneadmin 600\n"), "{user}");
+    repository.rpm().tamper();
+    let refused = host.run("dnf -y --refresh --setopt=skip_if_unavailable=False makecache");
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert!(refused.stderr.contains("signature"), "{}", refused.stderr);
 }

@@ -32,6 +32,19 @@ impl AptRepository {
         packages: &[Package],
         key: &SigningKey,
     ) -> Self {
+        let work = tempfile::tempdir().expect("a folder for packages");
+        let files: Vec<_> = packages.iter().map(|package| package.build(work.path())).collect();
+        Self::of_files(folder, suite, component, &files, key)
+    }
+
+    /// The same of packages that are built already.
+    pub(super) fn of_files(
+        folder: &Path,
+        suite: &str,
+        component: &str,
+        packages: &[PathBuf],
+        key: &SigningKey,
+    ) -> Self {
         let repository = Self {
             folder: folder.to_owned(),
             suite: suite.to_owned(),
@@ -40,7 +53,8 @@ impl AptRepository {
         let pool = folder.join("pool").join(component);
         fs::create_dir_all(&pool).expect("a folder for packages");
         for package in packages {
-            package.build(&pool);
+            let name = package.file_name().expect("a package's file");
+            fs::copy(package, pool.join(name)).expect("a package");
         }
         repository.index();
         repository.sign(key);
@@ -150,7 +164,12 @@ impl SigningKey {
         assert!(done.expect("gpg starts").success(), "the key is written");
     }
 
-    fn gpg(&self) -> Command {
+    /// The folder it is kept in.
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    pub(super) fn gpg(&self) -> Command {
         let mut command = tool("gpg", "gnupg");
         command.args(["--batch", "--quiet", "--homedir"]).arg(&self.home).stdin(Stdio::null());
         command

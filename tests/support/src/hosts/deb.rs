@@ -81,14 +81,7 @@ impl Package {
 
     fn lay_down(&self, tree: &Path) {
         fs::set_permissions(tree, PermissionsExt::from_mode(0o755)).expect("a mode");
-        for (path, mode, bytes) in &self.files {
-            write(tree, path, *mode, bytes);
-        }
-        for (path, target) in &self.links {
-            let link = tree.join(path.trim_start_matches('/'));
-            fs::create_dir_all(link.parent().expect("an absolute path")).expect("a folder");
-            symlink(target, link).expect("a link");
-        }
+        self.lay_down_files(tree);
         write(tree, "DEBIAN/control", 0o644, self.control().as_bytes());
         let settings = self.files.iter().filter(|(path, ..)| path.starts_with("/etc/"));
         let settings: String = settings.map(|(path, ..)| format!("{path}\n")).collect();
@@ -96,6 +89,18 @@ impl Package {
         for (name, shell) in &self.scripts {
             let script = format!("#!/bin/sh\nset -e\n{shell}\n");
             write(tree, &format!("DEBIAN/{name}"), 0o755, script.as_bytes());
+        }
+    }
+
+    /// The files and links, below a folder.
+    pub(super) fn lay_down_files(&self, tree: &Path) {
+        for (path, mode, bytes) in &self.files {
+            write(tree, path, *mode, bytes);
+        }
+        for (path, target) in &self.links {
+            let link = tree.join(path.trim_start_matches('/'));
+            fs::create_dir_all(link.parent().expect("an absolute path")).expect("a folder");
+            symlink(target, link).expect("a link");
         }
     }
 

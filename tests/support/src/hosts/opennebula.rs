@@ -4,6 +4,7 @@
 //! The daemon inside is a program that the test gives, or a script that says it is ready and waits.
 
 use super::apt::{AptRepository, SigningKey};
+use super::rpm::RpmRepository;
 use super::{Base, Lab, Package};
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,12 +20,19 @@ pub struct Standins {
     version: String,
     oned: Option<PathBuf>,
     with_libvirt: bool,
+    with_rpm: bool,
     more: Vec<Package>,
 }
 
 impl Default for Standins {
     fn default() -> Self {
-        Self { version: "7.4.0-1".to_owned(), oned: None, with_libvirt: false, more: Vec::new() }
+        Self {
+            version: "7.4.0-1".to_owned(),
+            oned: None,
+            with_libvirt: false,
+            with_rpm: false,
+            more: Vec::new(),
+        }
     }
 }
 
@@ -49,6 +57,13 @@ impl Standins {
     #[must_use]
     pub fn with_libvirt(mut self) -> Self {
         self.with_libvirt = true;
+        self
+    }
+
+    /// With the same packages for [`Base::El9`] too.
+    #[must_use]
+    pub fn with_rpm(mut self) -> Self {
+        self.with_rpm = true;
         self
     }
 
@@ -134,6 +149,8 @@ pub struct OpenNebulaRepository {
     url: String,
     key: SigningKey,
     suites: BTreeMap<&'static str, AptRepository>,
+    rpm: Option<RpmRepository>,
+    with_rpm: bool,
     folder: PathBuf,
 }
 
@@ -141,8 +158,14 @@ impl OpenNebulaRepository {
     fn new(lab: &Lab, standins: &Standins) -> Self {
         let folder = lab.folder().join("opennebula");
         let key = SigningKey::new(&lab.folder().join("gpg"));
-        let mut repository =
-            Self { url: String::new(), key, suites: BTreeMap::new(), folder: folder.clone() };
+        let mut repository = Self {
+            url: String::new(),
+            key,
+            suites: BTreeMap::new(),
+            rpm: None,
+            with_rpm: standins.with_rpm,
+            folder: folder.clone(),
+        };
         repository.add(standins);
         repository.key.publish(&folder.join("repo2.key"));
         repository.url = lab.serve("repo", &folder);
@@ -156,10 +179,17 @@ impl OpenNebulaRepository {
     pub fn add(&mut self, standins: &Standins) {
         let release = standins.version.split('.').take(2).collect::<Vec<_>>().join(".");
         let packages = standins.packages();
+        // Built once: every system gets the same.
+        let work = tempfile::tempdir().expect("a folder for packages");
+        let files: Vec<_> = packages.iter().map(|package| package.build(work.path())).collect();
         for base in [Base::Bookworm, Base::Trixie, Base::Noble] {
             let folder = self.folder.join(&release).join(base.folder());
-            let built = AptRepository::build(&folder, "stable", "opennebula", &packages, &self.key);
+            let built = AptRepository::of_files(&folder, "stable", "opennebula", &files, &self.key);
             self.suites.insert(base.suite(), built);
+        }
+        if self.with_rpm {
+            let folder = self.folder.join(&release).join(Base::El9.folder());
+            self.rpm = Some(RpmRepository::build(&folder, &packages, &self.key));
         }
     }
 
@@ -176,14 +206,29 @@ impl OpenNebulaRepository {
         &self.suites[base.suite()]
     }
 
+    /// The one of the rpm family, to do wrong with.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn rpm(&self) -> &RpmRepository {
+        self.rpm.as_ref().expect("the stand-ins are `with_rpm`")
+    }
+
     /// What signs it.
     pub fn key(&self) -> &SigningKey {
         &self.key
     }
 
-    /// Shell that lets apt use it, as OpenNebula's own manual says.
+    /// Shell that lets apt or dnf use it, as OpenNebula's own manual says.
     pub fn sources(&self, base: Base, release: &str) -> String {
         let (url, folder) = (&self.url, base.folder());
+        if base == Base::El9 {
+            return format!(
+                "printf '%s\\n' '[opennebula]' name=OpenNebula enabled=1 gpgcheck=1 repo_gpgcheck=1 \
+                 'baseurl={url}/{release}/AlmaLinux/$releasever/$basearch' 'gpgkey={url}/repo2.key' \
+                 > /etc/yum.repos.d/opennebula.repo"
+            );
+        }
         format!(
             "curl -fsS -o /etc/apt/keyrings/opennebula.asc --create-dirs {url}/repo2.key && \
              echo 'deb [signed-by=/etc/apt/keyrings/opennebula.asc] {url}/{release}/{folder} stable opennebula' \

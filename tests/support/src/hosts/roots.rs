@@ -45,6 +45,9 @@ pub enum Base {
     /// Ubuntu 24.04. Where the machine's own archives are not Ubuntu's, `STRATUS_UBUNTU_MIRROR` names
     /// one; without Ubuntu's keyring on the machine its signature is not checked.
     Noble,
+    /// Debian 12 that passes for AlmaLinux 9: real systemd, rpm and dnf, and a package database that
+    /// says that what a base system has is there. Not to be had so: SELinux, firewalld, real packages.
+    El9,
 }
 
 impl Base {
@@ -54,6 +57,7 @@ impl Base {
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
             Self::Noble => "noble",
+            Self::El9 => "el9",
         }
     }
 
@@ -63,6 +67,7 @@ impl Base {
             Self::Bookworm => "Debian/12",
             Self::Trixie => "Debian/13",
             Self::Noble => "Ubuntu/24.04",
+            Self::El9 => "AlmaLinux/9/x86_64",
         }
     }
 
@@ -97,15 +102,15 @@ impl Base {
         // Half of one, from a run that was ended.
         let _ = fs::remove_dir_all(&part);
         let hook = folder.with_extension("sh");
-        fs::write(&hook, PREPARE).expect("the recipe");
+        fs::write(&hook, self.recipe()).expect("the recipe");
         eprintln!("making the base root {} (once)", folder.display());
         let out = run(tool("mmdebstrap", "mmdebstrap")
             .env("TMPDIR", "/var/tmp")
             .args(["--variant=minbase", "--quiet"])
-            .arg(format!("--include={PACKAGES}"))
+            .arg(format!("--include={}", self.packages()))
             .arg(format!("--components={}", self.components().join(",")))
             .arg(format!("--customize-hook=sh {} \"$1\"", hook.display()))
-            .arg(self.suite())
+            .arg(self.archive())
             .arg(&part)
             .args(self.sources()));
         let _ = fs::remove_file(&hook);
@@ -134,16 +139,36 @@ impl Base {
         }
     }
 
+    /// The release that the root is really made of.
+    fn archive(self) -> &'static str {
+        if self == Self::El9 { "bookworm" } else { self.suite() }
+    }
+
+    fn packages(self) -> String {
+        let more = match self {
+            Self::Bookworm | Self::Trixie => "",
+            // Where Debian's required packages bring apt, Ubuntu's do not.
+            Self::Noble => ",apt,ubuntu-keyring",
+            Self::El9 => ",rpm,dnf,gpg",
+        };
+        format!("{PACKAGES}{more}")
+    }
+
+    fn recipe(self) -> String {
+        let more = if self == Self::El9 { include_str!("standins/el9.sh") } else { "" };
+        format!("{PREPARE}{more}")
+    }
+
     fn components(self) -> &'static [&'static str] {
         match self {
-            Self::Bookworm | Self::Trixie => &["main"],
+            Self::Bookworm | Self::Trixie | Self::El9 => &["main"],
             Self::Noble => &["main", "universe"],
         }
     }
 
     fn sources(self) -> Vec<String> {
         if self != Self::Noble {
-            return mirrors::lines("debian", self.suite(), self.components());
+            return mirrors::lines("debian", self.archive(), self.components());
         }
         let Ok(mirror) = std::env::var("STRATUS_UBUNTU_MIRROR") else {
             return mirrors::lines("ubuntu", self.suite(), self.components());
@@ -156,8 +181,8 @@ impl Base {
     fn digest(self) -> String {
         let digest = Sha256::new()
             .chain_update(self.suite())
-            .chain_update(PACKAGES)
-            .chain_update(PREPARE)
+            .chain_update(self.packages())
+            .chain_update(self.recipe())
             .finalize();
         digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }

@@ -66,6 +66,13 @@ impl HostSetup {
         self
     }
 
+    /// Without package mirrors: its lists are there at once, and nothing but the test's own repositories
+    /// is in them.
+    #[must_use]
+    pub fn without_mirrors(self) -> Self {
+        self.file("/etc/apt/sources.list", 0o644, "")
+    }
+
     /// With a file of root's, before its first boot.
     #[must_use]
     pub fn file(mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
