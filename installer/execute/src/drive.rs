@@ -35,6 +35,9 @@ impl Attention<'_> {
     }
 }
 
+/// How long after its end a program's outputs are waited for, since the last byte.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Runs work and gives whatever it left, with any exit status.
 pub async fn run(
     host: &dyn Host,
@@ -104,6 +107,8 @@ struct Drive<'a> {
     line: Vec<u8>,
     doing: Option<String>,
     group: Option<u32>,
+    /// The program said that it is at its end.
+    ended: bool,
 }
 
 impl<'a> Drive<'a> {
@@ -115,6 +120,7 @@ impl<'a> Drive<'a> {
             line: Vec::new(),
             doing: None,
             group: None,
+            ended: false,
         }
     }
 
@@ -143,11 +149,13 @@ impl<'a> Drive<'a> {
         let begun = Instant::now();
         let mut last = begun;
         let mut remarked = last;
-        let (mut out, mut err, mut status) = (true, true, None);
+        let (mut out, mut err, mut silent) = (true, true, false);
         let (mut a, mut b) = (vec![0; 16 << 10], vec![0; 4 << 10]);
-        while out || err || status.is_none() {
+        loop {
             let limit = (last + work.deadlines.silence).min(begun + work.deadlines.total);
             tokio::select! {
+                // What was said counts before what time it is: on a busy machine both are ready.
+                biased;
                 () = &mut feed => {}
                 () = &mut aborted => return Err(Trouble::Aborted { command: self.command() }),
                 n = read(&mut *stdout, &mut a), if out => {
@@ -160,20 +168,19 @@ impl<'a> Drive<'a> {
                     last = Instant::now();
                     self.take_stderr(&b[..n], heard);
                 }
-                ended = &mut exit, if status.is_none() => {
-                    last = Instant::now();
-                    status = Some(ended.map_err(|e| self.broken(e.trouble))?);
+                // Only now: ssh throws away what is still on its way when somebody has heard the exit.
+                ended = &mut exit, if silent || !(out || err) => {
+                    return ended.map_err(|e| self.broken(e.trouble));
                 }
                 // A child that the program left behind may hold its outputs open for ever.
-                () = sleep_until(last + Duration::from_millis(50)), if status.is_some() => break,
-                () = sleep_until(limit), if status.is_none() => return Err(self.late(begun, last)),
+                () = sleep_until(last + LAST_WORDS), if self.ended && !silent => silent = true,
+                () = sleep_until(limit) => return Err(self.late(begun, last)),
                 () = sleep_until(last.max(remarked) + work.deadlines.remark) => {
                     remarked = Instant::now();
                     heard(Heard::Silent(last.elapsed()));
                 }
             }
         }
-        status.ok_or_else(|| Trouble::Broken { command: self.command() })
     }
 
     fn late(&self, begun: Instant, last: Instant) -> Trouble {
@@ -219,6 +226,8 @@ impl<'a> Drive<'a> {
         if let Some(doing) = text.strip_prefix("\u{1}doing ") {
             self.doing = Some(doing.to_owned());
             heard(Heard::Doing(doing.to_owned()));
+        } else if text == "\u{1}end" {
+            self.ended = true;
         } else if let Some(group) = text.strip_prefix("\u{1}group ") {
             // The number of a whole group of processes that a host could make us end: never 0 or 1.
             self.group = group.trim().parse().ok().filter(|g| *g > 1);

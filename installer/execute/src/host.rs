@@ -99,9 +99,11 @@ pub(crate) fn taker(script_bytes: usize) -> String {
 }
 
 /// A script as it is sent: in braces, so that one that was cut off by a broken connection is a
-/// syntax error and nothing of it runs; and telling its process group, so that it can be ended.
+/// syntax error and nothing of it runs; telling its process group, so that it can be ended, and its
+/// end, because what it left running may hold its outputs open.
 pub(crate) fn wrapped(script: &str) -> String {
     format!(
-        "{{\nread -r _ _ _ _ G _ < /proc/$$/stat && printf '\\001group %s\\n' \"$G\" >&2\n{script}\n}}\n"
+        "{{\nread -r _ _ _ _ G _ < /proc/$$/stat && printf '\\001group %s\\n' \"$G\" >&2\n\
+         trap 'printf \"\\001end\\n\" >&2' EXIT\n{script}\n}}\n"
     )
 }

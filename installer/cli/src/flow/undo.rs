@@ -48,8 +48,8 @@ async fn one(world: &World, plan: &HostPlan, host: &Arc<dyn Host>) -> Result<Res
         let Some(work) = scripts::undo(&planned.step, "", deadlines)? else { continue };
         match run_well(&**host, &work, &Attention::none()).await {
             Ok(output) => {
-                for line in String::from_utf8_lossy(&output.stdout).lines() {
-                    print_line(&format!("{}: {}: {line}", plan.host, planned.id))?;
+                for line in said(&String::from_utf8_lossy(&output.stdout)) {
+                    print_line(&format!("{}: {line}", plan.host))?;
                 }
             }
             Err(error) => return Ok(Err(format!("{}: {error}; {}", planned.id, error.cure()))),
@@ -58,4 +58,11 @@ async fn one(world: &World, plan: &HostPlan, host: &Arc<dyn Host>) -> Result<Res
     host.renew().await;
     note(&format!("{}: as it was before, but for what is listed", plan.host));
     Ok(Ok(()))
+}
+
+/// What a step back says that it changed, or left; package managers say more.
+fn said(stdout: &str) -> impl Iterator<Item = &str> {
+    stdout.lines().filter_map(|line| {
+        line.strip_prefix("changed ").or_else(|| line.starts_with("left ").then_some(line))
+    })
 }

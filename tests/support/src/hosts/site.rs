@@ -1,0 +1,107 @@
+//! A site of bare hosts, with a site file and everything that `stratus-install` needs to set it up.
+
+use super::{Host, HostSetup, Lab, Standins, Tree};
+use crate::{Output, program, run};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Hosts of a lab, the first of them the front-end, and their site file.
+pub struct Site {
+    /// The hosts in order.
+    pub hosts: Vec<Host>,
+    file: PathBuf,
+    // After the hosts: it ends last.
+    lab: Lab,
+}
+
+impl Site {
+    /// Bare hosts; their nodes get libvirt and qemu from the mirrors.
+    ///
+    /// # Panics
+    /// The bench does not come up.
+    pub fn with_libvirt<const N: usize>(names: [&str; N]) -> Self {
+        Self::of(names.map(HostSetup::new), Standins::default().with_libvirt())
+    }
+
+    /// These hosts, with these packages.
+    ///
+    /// # Panics
+    /// The bench does not come up.
+    pub fn of<const N: usize>(setups: [HostSetup; N], standins: Standins) -> Self {
+        let lab = Lab::start();
+        let hosts = lab.boot(setups);
+        let oned = program("oned-simulator").get_program().to_owned();
+        let repository = standins.oned(oned).serve(&lab);
+        repository.key().publish(&lab.folder().join("repo2.key"));
+        let file = lab.folder().join("site.toml");
+        Self { hosts: hosts.into(), file, lab }
+    }
+
+    /// Writes the site file: these nodes, and one ranged network from 10.77.0.100 to `last` with more
+    /// keys.
+    ///
+    /// # Panics
+    /// The disk is full.
+    pub fn write(&self, nodes: &str, last: &str, more: &str) {
+        let text = format!(
+            r#"[site]
+name = "lab"
+[frontend]
+host = "{}"
+address = "{}"
+web = false
+[nodes]
+hosts = ["{nodes}"]
+hypervisor = "qemu"
+bridge = "br0"
+interface = "host0"
+[networks.private]
+kind = "ranged"
+base = "10.77.0.0/24"
+first = "10.77.0.100"
+last = "{last}"
+gateway = "10.77.0.1"
+{more}
+[packages]
+opennebula = "http://web.lab/repo"
+opennebula_key = "repo2.key"
+"#,
+            self.hosts[0].name(),
+            self.hosts[0].address(),
+        );
+        fs::write(&self.file, text).expect("the site file is written");
+    }
+
+    /// Runs `stratus-install` in the lab.
+    pub fn install(&self, arguments: &[&str]) -> Output {
+        run(&mut self.command("stratus-install", arguments))
+    }
+
+    /// One of our commands in the lab, with the site file.
+    pub fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = self.lab.command(program(name).get_program());
+        command.args(arguments).arg("--config").arg(&self.file);
+        command
+    }
+
+    /// The file trees of all hosts.
+    pub fn trees(&self) -> Vec<Tree> {
+        self.hosts.iter().map(Host::tree).collect()
+    }
+
+    /// The site file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// A folder for the test's own files.
+    pub fn folder(&self) -> &Path {
+        self.lab.folder()
+    }
+
+    /// The lab.
+    pub fn lab(&self) -> &Lab {
+        &self.lab
+    }
+}
