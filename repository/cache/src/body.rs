@@ -195,7 +195,7 @@ impl Body for SpoolBody {
                 Err(Broken::Unstorable(why)) => {
                     tracing::debug!(key = %this.object.key, at = this.at, why, "around the disk");
                     let (object, source) = (Arc::clone(&this.object), Arc::clone(&this.source));
-                    this.around = Some(around::start(object, source, this.at, until));
+                    this.around = Some(around::start(object, source, place, None));
                     continue;
                 }
                 reach => reach?,

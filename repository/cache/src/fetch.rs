@@ -2,6 +2,7 @@
 //!
 //! It runs in a task of its own: whoever asked may leave, the others still get what they wait for.
 
+use crate::around;
 use crate::fill;
 use crate::joins::{Lead, Outcome};
 use crate::object::Object;
@@ -9,7 +10,9 @@ use crate::promise;
 use crate::proxy::Cache;
 use crate::source::{Incoming, Source};
 use crate::spool::NotStored;
+use crate::spool::journal::Promise;
 use crate::upstream::{Upstream, UpstreamError};
+use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -39,7 +42,7 @@ pub(crate) enum Fetched {
     /// There is an object now, or it was found to be valid; the upstream answered this.
     Object(Arc<Object>, StatusCode),
     /// The answer is for this request alone; why it is not stored.
-    Private(Box<reqwest::Response>, &'static str, Timestamp),
+    Private(Box<http::Response<Body>>, &'static str, Timestamp),
     /// What was to be validated is not stored any more.
     Gone,
     /// No answer came.
@@ -164,7 +167,7 @@ fn take(
 ) -> Fetched {
     let status = response.status();
     let received = exchange.received_at;
-    let private = |response, why| Fetched::Private(Box::new(response), why, received);
+    let private = |response, why| Fetched::Private(Box::new(as_it_comes(response)), why, received);
     let request = Request { method: &Method::GET, headers: &ask.headers };
     let head = Response { status, headers: response.headers() };
     let stored = match store(&request, &head, exchange, &cache.settings.options) {
@@ -192,26 +195,47 @@ fn take(
     };
     let end = partial_end(&response, status);
     let promise = promise::of(told, status, response.headers(), total);
-    let object = match cache.spool.create(&ask.key, stored, total, promise) {
+    let incoming = Incoming { at, end, response };
+    let created = cache.spool.create(&ask.key, stored.clone(), total, promise.clone());
+    let object = match created {
         Ok(object) => object,
-        Err(NotStored::NoRoom) => return private(response, "no-room"),
-        Err(NotStored::Io(error)) => {
-            tracing::error!(key = %ask.key, %error, "an object cannot be stored");
-            return private(response, "disk");
+        Err(why) => {
+            if let NotStored::Io(error) = &why {
+                tracing::error!(key = %ask.key, %error, "an object cannot be stored");
+            }
+            // For a part alone, nobody fetches all the rest to compare it.
+            let sha256 = promise.sha256.filter(|_| end.is_none());
+            let promise = Promise { sha256, ..promise };
+            let object = cache.spool.unstored(&ask.key, stored, total, promise);
+            let response = past_the_store(object, source, incoming);
+            return Fetched::Private(Box::new(response), why.token(), received);
         }
     };
     // A part that begins inside a piece cannot be compared: the first reader asks for whole pieces.
     let whole = object.promise.pieces.as_ref().is_none_or(|pieces| at % pieces.size == 0);
     if total != Some(0) && whole {
         let run = object.first_run(at, end);
-        fill::start(
-            Arc::clone(&object),
-            run,
-            Arc::new(source),
-            Some(Incoming { at, end, response }),
-        );
+        fill::start(Arc::clone(&object), run, Arc::new(source), Some(incoming));
     }
     Fetched::Object(object, status)
+}
+
+/// An answer as the upstream gives it.
+pub(crate) fn as_it_comes(response: reqwest::Response) -> http::Response<Body> {
+    let response: http::Response<reqwest::Body> = response.into();
+    response.map(Body::new)
+}
+
+/// An answer that is not stored for want of room, and otherwise treated as if it were: gone on with
+/// where it breaks off, and compared with what is known of it.
+fn past_the_store(object: Arc<Object>, source: Source, incoming: Incoming) -> http::Response<Body> {
+    let response = &incoming.response;
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    (head.status, head.version) = (response.status(), response.version());
+    head.headers = response.headers().clone();
+    let place = (incoming.at, incoming.end.or(object.total()));
+    let passing = around::start(object, Arc::new(source), place, Some(incoming));
+    http::Response::from_parts(head, around::body(passing))
 }
 
 /// The body's length, where it is known before it comes.

@@ -63,6 +63,16 @@ pub(crate) enum NotStored {
     Io(#[from] std::io::Error),
 }
 
+impl NotStored {
+    /// For `detail` in `Cache-Status`.
+    pub(crate) fn token(&self) -> &'static str {
+        match self {
+            Self::NoRoom => "no-room",
+            Self::Io(_) => "disk",
+        }
+    }
+}
+
 /// The stored objects by key.
 pub(crate) struct Spool {
     directory: PathBuf,
@@ -194,6 +204,30 @@ impl Spool {
         });
         self.insert(&object);
         Ok(object)
+    }
+
+    /// An object that has no files and never will.
+    pub(crate) fn unstored(
+        &self,
+        key: &str,
+        head: Stored,
+        total: Option<u64>,
+        promise: Promise,
+    ) -> Arc<Object> {
+        let nowhere = PathBuf::new();
+        Object::new(Parts {
+            key: key.into(),
+            promise,
+            head,
+            total,
+            records: Vec::new(),
+            verified: false,
+            pinned: false,
+            used: Timestamp::now(),
+            data_path: nowhere.clone(),
+            journal_path: nowhere,
+            shared: Arc::clone(&self.shared),
+        })
     }
 
     fn insert(&self, object: &Arc<Object>) {
