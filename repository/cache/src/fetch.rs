@@ -8,13 +8,14 @@ use crate::joins::{Lead, Outcome};
 use crate::object::Object;
 use crate::promise;
 use crate::proxy::Cache;
-use crate::source::{Incoming, Source};
+use crate::source::{Incoming, Source, SourceFault};
 use crate::spool::NotStored;
 use crate::spool::journal::Promise;
 use crate::upstream::{Upstream, UpstreamError};
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use jiff::Timestamp;
+use std::ops::Range;
 use std::sync::Arc;
 use stratus_cache_policy::decide::without_conditions;
 use stratus_cache_policy::{
@@ -33,8 +34,16 @@ pub(crate) struct Ask {
     /// The client's, as they came.
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
-    /// The stored response to validate.
-    pub(crate) candidate: Option<(Arc<Object>, Conditions)>,
+    pub(crate) known: Known,
+}
+
+/// What is stored already.
+pub(crate) enum Known {
+    Nothing,
+    /// This, which has to be validated.
+    Stale(Arc<Object>, Conditions),
+    /// This, of which these bytes are missing.
+    Part(Arc<Object>, Range<u64>),
 }
 
 /// What came of it, for the one who asked.
@@ -75,9 +84,10 @@ async fn run(cache: &Cache, ask: &Ask) -> Fetched {
     headers.remove(header::HOST);
     without_conditions(&mut headers);
     let plain = headers.clone();
-    match &ask.candidate {
-        Some((_, conditions)) => conditions.apply(&mut headers),
-        None => {
+    match &ask.known {
+        Known::Part(object, bytes) => return complete(cache, ask, object, bytes, plain).await,
+        Known::Stale(_, conditions) => conditions.apply(&mut headers),
+        Known::Nothing => {
             if let Some(range) = first_range(&ask.headers) {
                 headers.insert(header::RANGE, range);
             }
@@ -85,9 +95,9 @@ async fn run(cache: &Cache, ask: &Ask) -> Fetched {
     }
     let requested_at = Timestamp::now();
     let send = ask.upstream.send(Method::GET, &ask.url, headers, None);
-    let (sent, told) = match &ask.candidate {
-        Some(_) => (send.await, None),
-        None => tokio::join!(send, promise::ask(&ask.upstream, &ask.url, &plain)),
+    let (sent, told) = match &ask.known {
+        Known::Stale(..) | Known::Part(..) => (send.await, None),
+        Known::Nothing => tokio::join!(send, promise::ask(&ask.upstream, &ask.url, &plain)),
     };
     let response = match sent {
         Ok(response) => response,
@@ -95,7 +105,7 @@ async fn run(cache: &Cache, ask: &Ask) -> Fetched {
     };
     let exchange = Exchange { requested_at, received_at: Timestamp::now() };
     if response.status() == StatusCode::NOT_MODIFIED
-        && let Some((object, _)) = &ask.candidate
+        && let Known::Stale(object, _) = &ask.known
     {
         return match validated(cache, ask, object, response.headers(), exchange) {
             Some(object) => Fetched::Object(object, StatusCode::NOT_MODIFIED),
@@ -105,6 +115,40 @@ async fn run(cache: &Cache, ask: &Ask) -> Fetched {
     let source =
         Source { upstream: Arc::clone(&ask.upstream), url: ask.url.clone(), headers: plain };
     take(cache, ask, response, exchange, source, told)
+}
+
+/// Asks for bytes that are missing. If the upstream has others now, what is there is of no use.
+async fn complete(
+    cache: &Cache,
+    ask: &Ask,
+    object: &Arc<Object>,
+    bytes: &Range<u64>,
+    headers: HeaderMap,
+) -> Fetched {
+    let Some(run) = object.want(bytes) else {
+        return Fetched::Object(Arc::clone(object), StatusCode::PARTIAL_CONTENT);
+    };
+    let source = Source { upstream: Arc::clone(&ask.upstream), url: ask.url.clone(), headers };
+    let asked = source.ask((run.at, run.end), object.total(), &object.head()).await;
+    let incoming = match asked {
+        Ok(incoming) => incoming,
+        Err(fault) => {
+            object.run_over(&run);
+            return match fault {
+                SourceFault::Changed(_) => {
+                    cache.spool.remove(object);
+                    Fetched::Gone
+                }
+                SourceFault::Passing(error) => failed(&error),
+                SourceFault::Nonsense(_) => {
+                    Fetched::Failed(fault.to_string().into(), StatusCode::BAD_GATEWAY)
+                }
+            };
+        }
+    };
+    let status = incoming.response.status();
+    fill::start(Arc::clone(object), run, Arc::new(source), Some(incoming));
+    Fetched::Object(Arc::clone(object), status)
 }
 
 fn failed(error: &UpstreamError) -> Fetched {
@@ -174,7 +218,7 @@ fn take(
         Storing::Store(stored) => *stored,
         Storing::Dont(refusal) => {
             // What is stored is no longer what the upstream has.
-            if let Some((object, _)) = &ask.candidate
+            if let Known::Stale(object, _) = &ask.known
                 && status == StatusCode::OK
             {
                 cache.spool.remove(object);

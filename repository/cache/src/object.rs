@@ -229,6 +229,20 @@ impl Object {
         self.shared.is_over_budget()
     }
 
+    /// From the first of these bytes that is not there to their end.
+    pub(crate) fn gap(&self, range: &Range<u64>) -> Option<Range<u64>> {
+        let at = self.state().flight.present().gaps(range).first()?.start;
+        Some(at..range.end)
+    }
+
+    /// A run for these bytes, unless they are there or on their way.
+    pub(crate) fn want(&self, bytes: &Range<u64>) -> Option<Run> {
+        match self.state().flight.want(bytes.start, Some(bytes.end)) {
+            Step::Start(run) => Some(run),
+            Step::Ready(_) | Step::Wait => None,
+        }
+    }
+
     /// Whether these bytes are there.
     pub(crate) fn covers(&self, range: &std::ops::Range<u64>) -> bool {
         self.state().flight.present().covers(range)

@@ -1,7 +1,7 @@
 //! What happens to a request.
 
-use crate::answer::{answer, is_at_hand};
-use crate::fetch::{Ask, Fetched, fetch};
+use crate::answer::{answer, missing};
+use crate::fetch::{Ask, Fetched, Known, fetch};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
 use crate::object::Object;
@@ -15,7 +15,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version, header};
 use jiff::Timestamp;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use stratus_cache_policy::decide::without_conditions;
 use stratus_cache_policy::outgoing::Pseudonym;
@@ -73,14 +73,14 @@ impl Asked {
         headers
     }
 
-    fn ask(&self, candidate: Option<(Arc<Object>, Conditions)>) -> Ask {
+    fn ask(&self, known: Known) -> Ask {
         Ask {
             key: self.key.clone(),
             upstream: Arc::clone(&self.upstream),
             url: self.url.clone(),
             headers: self.headers.clone(),
             version: self.version,
-            candidate,
+            known,
         }
     }
 
@@ -93,8 +93,8 @@ impl Asked {
 /// How a request goes on after a look at the store.
 enum Next {
     Answer(Response),
-    /// To the upstream, to validate this object or to get a new one.
-    Ask(Forward, Option<(Arc<Object>, Conditions)>),
+    /// To the upstream.
+    Ask(Forward, Known),
     Pass(Forward),
 }
 
@@ -158,9 +158,9 @@ impl Cache {
     pub(crate) async fn cached(&self, asked: &Asked, body: Body) -> Response {
         let mut body = Some(body);
         for round in 0..ROUNDS {
-            let (why, candidate) = match self.look(asked) {
+            let (why, known) = match self.look(asked) {
                 Next::Answer(response) => return response,
-                Next::Ask(why, candidate) if asked.method == Method::GET => (why, candidate),
+                Next::Ask(why, known) if asked.method == Method::GET => (why, known),
                 // A HEAD never makes us fetch an image.
                 Next::Ask(why, _) | Next::Pass(why) => {
                     self.metrics.request("pass");
@@ -168,8 +168,10 @@ impl Cache {
                 }
             };
             // Half of something is no answer when the upstream fails.
-            let stored = candidate.as_ref().filter(|_| why != Forward::Partial);
-            let stored = stored.map(|(object, _)| Arc::clone(object));
+            let stored = match &known {
+                Known::Stale(object, _) => Some(Arc::clone(object)),
+                Known::Nothing | Known::Part(..) => None,
+            };
             let last = round + 1 == ROUNDS;
             let lead = if asked.is_personal() || last {
                 None
@@ -185,7 +187,7 @@ impl Cache {
                     }
                 }
             };
-            let fetched = fetch(self, asked.ask(candidate), lead).await;
+            let fetched = fetch(self, asked.ask(known), lead).await;
             if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                 return response;
             }
@@ -203,10 +205,9 @@ impl Cache {
         match decision {
             Decision::Serve(serve) => {
                 let object = &objects[serve.which];
-                if is_at_hand(object, &serve, asked) {
-                    self.serve(asked, object, &serve, self.hit(&serve), "hit")
-                } else {
-                    self.complete(asked, object)
+                match missing(object, &serve, asked) {
+                    Some(bytes) => self.complete(asked, object, bytes),
+                    None => self.serve(asked, object, &serve, self.hit(&serve), "hit"),
                 }
             }
             Decision::ServeWhileRevalidating(serve, conditions) => {
@@ -215,27 +216,25 @@ impl Cache {
                 self.serve(asked, object, &serve, self.hit(&serve), "stale")
             }
             Decision::Revalidate { which, why, conditions } => {
-                Next::Ask(why, Some((Arc::clone(&objects[which]), conditions)))
+                Next::Ask(why, Known::Stale(Arc::clone(&objects[which]), conditions))
             }
             Decision::Fetch(why @ (Forward::Bypass(_) | Forward::Method)) => Next::Pass(why),
-            Decision::Fetch(why) => Next::Ask(why, None),
+            Decision::Fetch(why) => Next::Ask(why, Known::Nothing),
             Decision::GatewayTimeout => Next::Answer(self.not_stored()),
         }
     }
 
     /// Bytes are missing. Before a head goes out, the upstream must say that it still has them;
     /// without a strong validator what is there is of no use.
-    fn complete(&self, asked: &Asked, object: &Arc<Object>) -> Next {
+    fn complete(&self, asked: &Asked, object: &Arc<Object>, bytes: Range<u64>) -> Next {
         if RequestDirectives::of(&asked.headers).only_if_cached {
             return Next::Answer(self.not_stored());
         }
-        let head = object.head();
-        let conditions = partial::if_range(&head).and_then(|_| Conditions::of(&head));
-        if conditions.is_some() {
-            self.spool.make_room_for(object);
+        if partial::if_range(&object.head()).is_none() {
+            return Next::Ask(Forward::Partial, Known::Nothing);
         }
-        let candidate = conditions.map(|conditions| (Arc::clone(object), conditions));
-        Next::Ask(Forward::Partial, candidate)
+        self.spool.make_room_for(object);
+        Next::Ask(Forward::Partial, Known::Part(Arc::clone(object), bytes))
     }
 
     fn not_stored(&self) -> Response {
@@ -265,7 +264,7 @@ impl Cache {
             Err(error) => {
                 tracing::warn!(key = %asked.key, %error, "a stored object cannot be read");
                 self.spool.remove(object);
-                Next::Ask(Forward::UriMiss, None)
+                Next::Ask(Forward::UriMiss, Known::Nothing)
             }
         }
     }
@@ -273,7 +272,7 @@ impl Cache {
     /// Validates an object while it is served, unless somebody does already.
     fn revalidate_behind(&self, asked: &Asked, object: &Arc<Object>, conditions: Conditions) {
         if let Join::Lead(lead) = self.joins.join(&asked.key) {
-            let ask = asked.ask(Some((Arc::clone(object), conditions)));
+            let ask = asked.ask(Known::Stale(Arc::clone(object), conditions));
             let cache = self.clone();
             tokio::spawn(async move { fetch(&cache, ask, Some(lead)).await });
         }
