@@ -7,7 +7,7 @@
 //! trust something else.
 
 use crate::Failure;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,9 @@ pub struct Settings {
     pub trust: Option<PathBuf>,
     /// Rules about endorsers: a policy file.
     pub policy: Option<PathBuf>,
-    /// URL of a cache to ask before the repository.
+    /// URL of a cache to ask before the repository: `cache = "URL"`, or `url` in a table `[cache]`,
+    /// as the site file has it.
+    #[serde(default, deserialize_with = "cache_url")]
     pub cache: Option<String>,
     /// Certificate to sign with: PEM or PKCS#12.
     pub cert: Option<PathBuf>,
@@ -174,6 +176,18 @@ const KEYS: [&str; 11] = [
     "connections",
 ];
 
+fn cache_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "`cache` must be a URL, or a table with `url`")]
+    enum Cache {
+        Plain(String),
+        Table { url: String },
+    }
+    Ok(Some(match Cache::deserialize(deserializer)? {
+        Cache::Plain(url) | Cache::Table { url } => url,
+    }))
+}
+
 fn text_of(file: &Path) -> io::Result<Option<String>> {
     let opened = match File::open(file) {
         Ok(opened) => opened,
@@ -234,6 +248,14 @@ mod tests {
         assert_eq!(settings.password_file.unwrap(), Path::new("/home/u/secret"));
         assert_eq!(settings.trust.unwrap(), Path::new("/etc/grid-security/certificates"));
         assert_eq!(settings.connections, Some(8));
+    }
+
+    #[test]
+    fn the_cache_is_named_in_either_way() {
+        for text in ["cache = \"http://c:8480\"", "[cache]\nurl = \"http://c:8480\""] {
+            assert_eq!(parse(text).unwrap().cache.as_deref(), Some("http://c:8480"));
+        }
+        assert!(parse("cache = 7").unwrap_err().to_string().contains("a table with `url`"));
     }
 
     #[test]

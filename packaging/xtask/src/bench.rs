@@ -5,13 +5,14 @@ use crate::setup;
 use anyhow::{Result, bail};
 
 /// Benches by name: what cargo runs for each.
-const BENCHES: [(&str, &[&str]); 6] = [
+const BENCHES: [(&str, &[&str]); 7] = [
     ("image", &["bench", "-p", "stratus-image"]),
     ("search", &["bench", "-p", "stratus-store", "--bench", "search", "--", "100000"]),
     ("download", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "download"]),
     ("manifest", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "manifest"]),
     ("upload", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "upload"]),
     ("memory", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "memory"]),
+    ("cache", &["bench", "-p", "stratus-tests", "--bench", "cache"]),
 ];
 
 /// Peers and tools of the benches, and the Debian packages that bring them.

@@ -29,6 +29,8 @@ pub(crate) fn run(until: Until) -> Result<()> {
         "-p",
         "stratus-repository",
         "-p",
+        "stratus-cache",
+        "-p",
         "stratus-client",
         "-p",
         "stratus-manifest-cli",
@@ -40,6 +42,9 @@ pub(crate) fn run(until: Until) -> Result<()> {
     let server = demo.serve()?;
     demo.publish(&server.url)?;
     demo.find_and_pull(&server.url)?;
+    let cache = demo.cache(&server.url)?;
+    demo.pull_near(&server.url, &cache)?;
+    drop(cache);
     demo.tampered(&server.url)?;
     demo.next_steps(&server.url, until);
     if until == Until::Interrupted {
@@ -117,15 +122,20 @@ impl Demo<'_> {
         )?;
         fs::write(self.folder.join("users.htpasswd"), format!("signer:{}\n", hash.trim()))?;
         fs::write(self.folder.join("site.toml"), SITE)?;
-        println!("   $ stratus-repository --config site.toml");
+        self.start("stratus-repository", "site.toml")
+    }
+
+    fn start(&self, program: &str, site: &str) -> Result<Server> {
+        println!("   $ {program} --config {site}");
+        let log = self.folder.join(format!("{program}.log"));
         let mut child = self
-            .command("stratus-repository")
-            .args(["--config", "site.toml"])
+            .command(program)
+            .args(["--config", site])
             .stdout(Stdio::piped())
-            .stderr(fs::File::create(self.folder.join("repository.log"))?)
+            .stderr(fs::File::create(&log)?)
             .spawn()
-            .context("cannot start stratus-repository")?;
-        let out = child.stdout.take().context("the repository has no standard output")?;
+            .with_context(|| format!("cannot start {program}"))?;
+        let out = child.stdout.take().context("the program has no standard output")?;
         let mut server = Server { child, url: String::new() };
         for line in BufReader::new(out).lines() {
             if let Some(url) = line?.strip_prefix("listening on ") {
@@ -135,10 +145,23 @@ impl Demo<'_> {
                 return Ok(server);
             }
         }
-        bail!(
-            "the repository did not start:\n{}",
-            fs::read_to_string(self.folder.join("repository.log"))?
-        )
+        bail!("{program} did not start:\n{}", fs::read_to_string(log)?)
+    }
+
+    fn cache(&self, repository: &str) -> Result<Server> {
+        println!("\n6. A cache in front of it, as each site has one");
+        fs::write(self.folder.join("cache.toml"), CACHE.replace("REPOSITORY", repository))?;
+        self.start("stratus-cache", "cache.toml")
+    }
+
+    fn pull_near(&self, repository: &str, cache: &Server) -> Result<()> {
+        for file in ["first.img", "second.img"] {
+            let from = ["--repository", repository, "--ca", "server.crt", "--cache", &cache.url];
+            let to = ["--trust", "signer.crt", "--output", file];
+            self.shown("stratus-download-image", &[&[NAME], &from[..], &to[..]].concat())?;
+        }
+        println!("   The image crossed the wide-area network once:");
+        self.shown("stratus-cache", &["--config", "cache.toml", "status"])
     }
 
     fn publish(&self, url: &str) -> Result<()> {
@@ -176,7 +199,7 @@ impl Demo<'_> {
     }
 
     fn tampered(&self, url: &str) -> Result<()> {
-        println!("\n6. A tampered copy is refused");
+        println!("\n7. A tampered copy is refused");
         let manifest = fs::read_to_string(self.folder.join("vm.xml"))?;
         fs::write(self.folder.join("forged.xml"), manifest.replace("says hello", "says hell0"))?;
         self.refused("stratus-validate-manifest", &["forged.xml", "--trust", "signer.crt"])?;
@@ -251,7 +274,17 @@ subject = "/O=Example/CN=*"
 password_file = "users.htpasswd"
 "#;
 
-/// The repository while it runs; ended when dropped.
+const CACHE: &str = r#"[cache]
+listen = "127.0.0.1:0"
+directory = "cache"
+size = "1 GiB"
+[[cache.upstreams]]
+prefix = "/"
+url = "REPOSITORY"
+ca = "server.crt"
+"#;
+
+/// A service while it runs; ended when dropped.
 struct Server {
     child: Child,
     url: String,

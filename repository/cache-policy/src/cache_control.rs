@@ -73,7 +73,7 @@ fn field_names(argument: &[u8]) -> Option<Vec<HeaderName>> {
 }
 
 /// Fields without which a stored response could not be judged or would be another one.
-const NEEDED: [HeaderName; 12] = [
+const NEEDED: [HeaderName; 13] = [
     header::AGE,
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
@@ -84,6 +84,7 @@ const NEEDED: [HeaderName; 12] = [
     header::ETAG,
     header::EXPIRES,
     header::LAST_MODIFIED,
+    header::LOCATION,
     header::VARY,
     HeaderName::from_static("cdn-cache-control"),
 ];

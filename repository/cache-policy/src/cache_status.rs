@@ -8,7 +8,8 @@ use std::fmt;
 /// The field.
 pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// One cache's member of the list.
+/// One cache's member of the list. An answer that the cache makes without any response, as a 504,
+/// carries none (section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheStatus {
     cache: String,
@@ -41,8 +42,8 @@ impl CacheStatus {
         Self { forward: Some(why), detail: why.detail().map(str::to_owned), ..Self::nothing(cache) }
     }
 
-    /// Neither: the cache made the answer itself, as a 504.
-    pub fn generated(cache: &str, detail: &str) -> Self {
+    /// Neither: the cache itself answers, because of this.
+    pub fn own(cache: &str, detail: &str) -> Self {
         Self { detail: Some(detail.to_owned()), ..Self::nothing(cache) }
     }
 
@@ -144,6 +145,7 @@ impl Forward {
         match self {
             Self::Bypass(Bypass::Authorization) => Some("authorization"),
             Self::Bypass(Bypass::Precondition) => Some("precondition"),
+            Self::Bypass(Bypass::Content) => Some("content"),
             _ => None,
         }
     }
@@ -176,8 +178,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         CacheStatus::hit("a", 1).append_to(&mut headers);
         headers.append(CACHE_STATUS, "b; hit".parse().unwrap());
-        CacheStatus::generated("c", "x").append_to(&mut headers);
+        CacheStatus::hit("c", 2).append_to(&mut headers);
         assert_eq!(headers.get_all(CACHE_STATUS).iter().count(), 1);
-        assert_eq!(headers[CACHE_STATUS], "a; hit; ttl=1, b; hit, c; detail=x");
+        assert_eq!(headers[CACHE_STATUS], "a; hit; ttl=1, b; hit, c; hit; ttl=2");
     }
 }

@@ -1,6 +1,6 @@
 //! What to do with a request (RFC 9111 section 4).
 
-use crate::freshness::Freshness;
+use crate::freshness::{Freshness, Lifetime};
 use crate::message::Request;
 use crate::options::Options;
 use crate::policy::Policy;
@@ -17,7 +17,8 @@ use std::time::Duration;
 pub enum Decision {
     /// Answer from the store, and ask nobody.
     Serve(Serve),
-    /// Answer from the store, and validate it in the background (RFC 5861 section 3).
+    /// Answer from the store, and ask upstream in the background (RFC 5861 section 3), without
+    /// conditions if the stored response has no validator.
     ServeWhileRevalidating(Serve, Conditions),
     /// Ask upstream whether the stored response is still valid (section 4.3).
     Revalidate {
@@ -99,6 +100,8 @@ pub enum Bypass {
     Authorization,
     /// `If-Match` or `If-Unmodified-Since` does not hold for what is stored; the origin decides.
     Precondition,
+    /// The request has content, which is no part of the key (RFC 9110 section 9.3.1).
+    Content,
 }
 
 /// The fields that make a request upstream conditional (section 4.3.1).
@@ -131,6 +134,11 @@ impl Conditions {
             if_modified_since: date.and_then(|_| value(header::LAST_MODIFIED)),
         };
         (found != Self::default()).then_some(found)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Puts them in the place of the client's own conditions and range. Those are applied to the
@@ -296,6 +304,26 @@ pub fn serve_validated(
     let policy = Policy::of(stored.headers(), options);
     let freshness = Freshness::of(stored, &policy, now, options);
     serve(which, stored, request, &freshness, State::Validated)
+}
+
+/// Whether a response that came for one request may answer another that waited for it (section 4:
+/// it must be allowed to reuse it). Where nobody gave a lifetime, being made at the same time is
+/// enough: otherwise a file that was published a moment ago would cross once for each reader.
+pub fn may_be_shared(
+    stored: &Stored,
+    request: &Request<'_>,
+    now: Timestamp,
+    options: &Options,
+) -> bool {
+    match decide(&[stored], request, now, options) {
+        Decision::Serve(_) | Decision::ServeWhileRevalidating(..) => true,
+        Decision::Revalidate { why: Forward::Stale, .. } | Decision::Fetch(Forward::Stale) => {
+            let policy = Policy::of(stored.headers(), options);
+            let lifetime = Freshness::of(stored, &policy, now, options).lifetime;
+            lifetime == Lifetime::Unknown && !policy.directives.forbids_stale()
+        }
+        _ => false,
+    }
 }
 
 pub(crate) fn serve(

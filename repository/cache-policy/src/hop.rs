@@ -55,6 +55,11 @@ const FOR_EVERYBODY: [&str; 32] = [
     "x-forwarded-proto",
 ];
 
+/// Whether a field is always one of this hop.
+pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
+}
+
 /// Removes the fields of this hop, and those that `Connection` names.
 pub fn strip(headers: &mut HeaderMap) {
     let named = field::combined(headers, &header::CONNECTION).unwrap_or_default();

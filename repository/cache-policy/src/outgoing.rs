@@ -6,9 +6,10 @@ use crate::decide::{Answer, Serve};
 use crate::field::{self, Quoting};
 use crate::hop;
 use crate::stored::Stored;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+const MAX_FORWARDS: HeaderName = HeaderName::from_static("max-forwards");
 
 /// Fields of a 304 (RFC 9110 section 15.4.5); the client has the others.
 const OF_NOT_MODIFIED: [HeaderName; 8] = [
@@ -57,6 +58,25 @@ pub fn is_loop(request: &HeaderMap, ours: &Pseudonym) -> bool {
     let cdn = field::combined(request, &CDN_LOOP).unwrap_or_default();
     let mut ids = field::members(&cdn, Quoting::Escapes).list.into_iter();
     by.any(is_ours) || ids.any(|id| is_ours(first(id, b";")))
+}
+
+/// Whether an OPTIONS request ends here: it is about no resource, or it may go no further (RFC 9110
+/// sections 7.6.2 and 9.3.7).
+pub fn is_for_us(method: &Method, target: &Uri, request: &HeaderMap) -> bool {
+    *method == Method::OPTIONS && (target.path() == "*" || max_forwards(request) == Some(0))
+}
+
+/// Counts an OPTIONS request's hops down (RFC 9110 section 7.6.2).
+pub fn one_hop_less(method: &Method, request: &mut HeaderMap) {
+    if *method == Method::OPTIONS
+        && let Some(hops) = max_forwards(request)
+    {
+        request.insert(MAX_FORWARDS, HeaderValue::from(hops.saturating_sub(1)));
+    }
+}
+
+fn max_forwards(request: &HeaderMap) -> Option<u64> {
+    field::delta_seconds(field::trim(request.get(MAX_FORWARDS)?.as_bytes()))
 }
 
 /// The second word of a member of `Via`.
@@ -140,6 +160,6 @@ fn add_via(headers: &mut HeaderMap, received: Version, ours: &Pseudonym) {
 fn append(headers: &mut HeaderMap, name: HeaderName, member: &str) {
     // A pseudonym is a token, so this is a field value.
     if let Ok(value) = HeaderValue::from_str(member) {
-        headers.append(name, value);
+        let _ = headers.try_append(name, value);
     }
 }

@@ -65,6 +65,16 @@ pub fn if_range(stored: &Stored) -> Option<http::HeaderValue> {
     }
 }
 
+/// Whether an `If-Range` names the stored response: exactly its strong tag, or exactly its
+/// `Last-Modified` if that is strong (RFC 9110 section 13.1.5).
+pub fn if_range_holds(stored: &Stored, if_range: &http::HeaderValue) -> bool {
+    if let Some(theirs) = Tag::parse(if_range.as_bytes()) {
+        return Tag::of(&stored.headers).is_some_and(|ours| ours.strongly_equals(&theirs));
+    }
+    let date = strong_date(&stored.headers, stored.received_at());
+    date.is_some() && stored.headers.get(header::LAST_MODIFIED) == Some(if_range)
+}
+
 /// `Last-Modified` is strong when it is at least a second older than `Date` (RFC 9110 section
 /// 8.8.2.2).
 fn strong_date(headers: &HeaderMap, received: Timestamp) -> Option<Timestamp> {

@@ -1,7 +1,8 @@
 //! Which field rules a response: a targeted one (RFC 9213) or `Cache-Control` (RFC 9111).
 
-use crate::cache_control::Directives;
+use crate::cache_control::{Directives, Restriction};
 use crate::field;
+use crate::hop;
 use crate::options::Options;
 use crate::structured::{self, Value};
 use http::{HeaderMap, HeaderName};
@@ -24,6 +25,22 @@ impl Policy {
             |directives| Self { directives, targeted: true },
         )
     }
+}
+
+/// The fields of a response that are for the one who asked alone: those that a qualified `private`
+/// or `no-cache` names (RFC 9111 sections 5.2.2.4 and 5.2.2.7). They are not among the stored ones.
+pub fn for_one_client(headers: &HeaderMap, options: &Options) -> HeaderMap {
+    let directives = Policy::of(headers, options).directives;
+    let names =
+        [&directives.private, &directives.no_cache].into_iter().flat_map(Restriction::fields);
+    let mut found = HeaderMap::new();
+    for name in names.filter(|name| !hop::is_hop_by_hop(name)) {
+        found.remove(name);
+        for value in headers.get_all(name) {
+            let _ = found.try_append(name.clone(), value.clone());
+        }
+    }
+    found
 }
 
 /// A directive whose value has the wrong type makes the field invalid, as a syntax error does.
@@ -81,7 +98,7 @@ fn joined(names: &[Value]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache_control::{Period, Restriction};
+    use crate::cache_control::Period;
     use std::time::Duration;
 
     fn read(cdn: &[&str], plain: &str) -> Policy {

@@ -13,6 +13,9 @@ pub(crate) enum Value {
     Other,
 }
 
+/// Most members that are read: as many as every reader must take (RFC 9651 section 3.2).
+const MEMBER_LIMIT: usize = 1024;
+
 /// The members in their order, or none if the text is no dictionary (RFC 9651 section 4.2.2). Of a
 /// key that comes twice the last value counts.
 pub(crate) fn dictionary(value: &[u8]) -> Option<Vec<(String, Value)>> {
@@ -21,6 +24,9 @@ pub(crate) fn dictionary(value: &[u8]) -> Option<Vec<(String, Value)>> {
     input.skip(b" ");
     while !input.0.is_empty() {
         let key = input.key()?;
+        if members.len() == MEMBER_LIMIT {
+            return None;
+        }
         let found = if input.take(b'=') { input.member()? } else { Value::Boolean(true) };
         input.parameters()?;
         members.retain(|(known, _)| *known != key);

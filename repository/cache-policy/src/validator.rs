@@ -81,7 +81,7 @@ pub fn not_modified(stored: &Stored, request: &HeaderMap) -> bool {
 
 /// Whether `If-Match` and `If-Unmodified-Since` hold for the stored response. They are meant for the
 /// origin (RFC 9110 section 13.1.1); a cache answers where they hold and asks the origin where not.
-pub(crate) fn preconditions_hold(stored: &Stored, request: &HeaderMap) -> bool {
+pub fn preconditions_hold(stored: &Stored, request: &HeaderMap) -> bool {
     if let Some(list) = field::combined(request, &header::IF_MATCH) {
         return names(&list, stored.headers(), Tag::strongly_equals);
     }

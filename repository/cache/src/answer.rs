@@ -40,6 +40,9 @@ pub(crate) fn answer(
     let (code, mut headers) = from_store(&head, serve, &status, &cache.name);
     headers.insert(X_CACHE, HeaderValue::from_static(if hit { "HIT" } else { "MISS" }));
     headers.remove(header::CONTENT_LENGTH);
+    if set == RangeSet::Unsatisfiable {
+        about_the_range(&mut headers);
+    }
     if serve.answer == Answer::NotModified {
         return Ok(respond(code, headers, Body::empty()));
     }
@@ -72,6 +75,14 @@ fn respond(code: StatusCode, headers: HeaderMap, body: Body) -> Response {
     response
 }
 
+/// A 416 has no content, and says nothing about the next request.
+fn about_the_range(headers: &mut HeaderMap) {
+    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::EXPIRES] {
+        headers.remove(name);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
 /// Which bytes to send.
 fn ranges(head: &Stored, total: Option<u64>, asked: &Asked) -> RangeSet {
     let (Some(total), Some(text)) = (total, asked.headers.get(header::RANGE)) else {
@@ -79,8 +90,7 @@ fn ranges(head: &Stored, total: Option<u64>, asked: &Asked) -> RangeSet {
     };
     let same = match asked.headers.get(header::IF_RANGE) {
         None => true,
-        // RFC 9110 section 13.1.5: strong comparison, exactly.
-        Some(validator) => partial::if_range(head).as_ref() == Some(validator),
+        Some(validator) => partial::if_range_holds(head, validator),
     };
     let honoured = asked.method == Method::GET && head.status() == StatusCode::OK && same;
     match text.to_str() {

@@ -79,7 +79,7 @@ async fn bring(
         let from = sieve.next;
         let incoming = match first.take() {
             Some(incoming) => Ok(incoming),
-            None => source.ask((from, sieve.end), object.total(), &head).await,
+            None => source.ask((from, sieve.end), object.total(), Some(&head)).await,
         };
         let reason = match incoming {
             Ok(incoming) => match pass(source, incoming, &mut sieve, tell).await {

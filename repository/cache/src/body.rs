@@ -6,13 +6,12 @@ use crate::source::Source;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use stratus_serve::file_body::{FileBody, FileBodyError};
+use stratus_serve::file_body::{FileBody, FileBodyError, MappedFile};
 
 /// A part of a body.
 #[derive(Clone, Debug)]
@@ -39,7 +38,7 @@ pub(crate) enum SpoolBodyError {
 /// Ranges of an object, one after the other, each byte as soon as it may be read.
 pub(crate) struct SpoolBody {
     object: Arc<Object>,
-    file: Arc<File>,
+    file: Arc<MappedFile>,
     source: Arc<Source>,
     parts: VecDeque<Part>,
     /// Of the part in front: where the next byte is.
@@ -157,6 +156,11 @@ impl Body for SpoolBody {
             if let Some(file) = &mut this.readable {
                 if let Some(frame) = ready!(Pin::new(file).poll_frame(cx)) {
                     let frame = match frame {
+                        Err(error @ FileBodyError::Truncated { .. }) => {
+                            // Written again, it would have holes that others may be about to send.
+                            this.object.condemn("others have cut its file short");
+                            return Poll::Ready(Some(Err(error.into())));
+                        }
                         Err(error) if this.doubted != Some(this.at) => {
                             // Somebody else touched the file: what is gone is fetched again.
                             tracing::error!(key = %this.object.key, %error, "not readable");
@@ -206,7 +210,7 @@ impl Body for SpoolBody {
                 this.next_part();
                 continue;
             }
-            this.readable = Some(FileBody::new(Arc::clone(&this.file), this.at..reach));
+            this.readable = Some(FileBody::mapped(&this.file, this.at..reach));
         }
     }
 

@@ -6,18 +6,14 @@ mod client;
 pub use client::{Client, ControlError};
 
 use crate::object::{Object, Standing};
-use crate::proxy::{Asked, Cache};
-use axum::body::Body;
+use crate::proxy::Cache;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::{HeaderMap, Method, Version};
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::UnixListener;
 
@@ -173,18 +169,10 @@ struct Which {
 type Refusal = (StatusCode, String);
 
 impl Which {
-    fn located(
-        &self,
-        cache: &Cache,
-    ) -> Result<(Arc<crate::upstream::Upstream>, url::Url), Refusal> {
-        let target =
-            if self.path.starts_with('/') { self.path.clone() } else { format!("/{}", self.path) };
-        let found = cache.locate("", &target).or_else(|| {
-            let hosts = cache.upstreams.iter().filter_map(|upstream| upstream.host.clone());
-            hosts.map(|host| cache.locate(&host, &target)).next().flatten()
-        });
-        found
-            .ok_or_else(|| (StatusCode::NOT_FOUND, format!("no upstream is set up for `{target}`")))
+    fn key(&self, cache: &Cache) -> Result<String, Refusal> {
+        let found = crate::prefetch::locate(cache, &self.path);
+        let reason = || format!("no upstream is set up for `{}`", self.path);
+        found.map(|(_, url)| url.to_string()).ok_or_else(|| (StatusCode::NOT_FOUND, reason()))
     }
 }
 
@@ -192,37 +180,13 @@ async fn list(State(cache): State<Cache>) -> Json<Vec<Listed>> {
     Json(cache.spool.all().iter().map(|object| Listed::of(object)).collect())
 }
 
-/// Brings an object here, whole, as a client would.
+/// Brings an object here, whole.
 async fn prefetch(
     State(cache): State<Cache>,
     Query(which): Query<Which>,
 ) -> Result<Json<Listed>, Refusal> {
-    let (upstream, url) = which.located(&cache)?;
-    let key = url.to_string();
-    let asked = Asked {
-        method: Method::GET,
-        headers: HeaderMap::new(),
-        version: Version::HTTP_11,
-        key: key.clone(),
-        upstream,
-        url,
-    };
-    let response = cache.cached(&asked, Body::empty()).await;
-    let code = response.status();
-    let mut body = response.into_body();
-    while let Some(frame) = body.frame().await {
-        if let Err(error) = frame {
-            return Err((StatusCode::BAD_GATEWAY, error.to_string()));
-        }
-    }
-    let object = cache.spool.variants(&key).into_iter().next();
-    match object {
-        Some(object) if code.is_success() => Ok(Json(Listed::of(&object))),
-        _ => Err((
-            StatusCode::BAD_GATEWAY,
-            format!("the upstream answered {code}, which is not stored"),
-        )),
-    }
+    let brought = crate::prefetch::bring(&cache, &which.path).await;
+    brought.map(|object| Json(Listed::of(&object))).map_err(|why| (StatusCode::BAD_GATEWAY, why))
 }
 
 /// Lets an object stay whatever comes, or not any longer.
@@ -230,10 +194,10 @@ async fn pin(
     State(cache): State<Cache>,
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<Listed>>, Refusal> {
-    let (_, url) = which.located(&cache)?;
-    let objects = cache.spool.variants(url.as_str());
+    let key = which.key(&cache)?;
+    let objects = cache.spool.variants(&key);
     if objects.is_empty() {
-        return Err((StatusCode::NOT_FOUND, format!("`{url}` is not stored; prefetch it first")));
+        return Err((StatusCode::NOT_FOUND, format!("`{key}` is not stored; prefetch it first")));
     }
     for object in &objects {
         object.pin(!which.off);
@@ -246,6 +210,5 @@ async fn purge(
     State(cache): State<Cache>,
     Query(which): Query<Which>,
 ) -> Result<Json<usize>, Refusal> {
-    let (_, url) = which.located(&cache)?;
-    Ok(Json(cache.spool.purge(url.as_str())))
+    Ok(Json(cache.spool.purge(&which.key(&cache)?)))
 }

@@ -18,11 +18,13 @@ use jiff::Timestamp;
 use std::ops::Range;
 use std::sync::Arc;
 use stratus_cache_policy::decide::without_conditions;
+use stratus_cache_policy::policy::for_one_client;
 use stratus_cache_policy::{
-    Conditions, Exchange, Request, Response, Storing, Updated, freshen, identified_by_304, partial,
-    store, to_upstream,
+    Conditions, Exchange, Failure, Request, Response, Storing, Updated, freshen, identified_by_304,
+    on_error, partial, store, to_upstream,
 };
 use stratus_repository_api::range::{self, RangeSet};
+use stratus_serve::Interim;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -34,6 +36,8 @@ pub(crate) struct Ask {
     /// The client's, as they came.
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
+    /// The client that hears of interim responses.
+    pub(crate) interim: Option<Interim>,
     pub(crate) known: Known,
 }
 
@@ -42,17 +46,56 @@ pub(crate) enum Known {
     Nothing,
     /// This, which has to be validated.
     Stale(Arc<Object>, Conditions),
+    /// This, which nothing can validate: it is left if the upstream fails.
+    Reserve(Arc<Object>),
     /// This, of which these bytes are missing.
     Part(Arc<Object>, Range<u64>),
 }
 
+impl Known {
+    /// What has to be validated; without conditions it is only kept in reserve.
+    pub(crate) fn stale(object: Arc<Object>, conditions: Conditions) -> Self {
+        if conditions.is_empty() { Self::Reserve(object) } else { Self::Stale(object, conditions) }
+    }
+
+    /// What may be served if the upstream fails: half of something is no answer.
+    pub(crate) fn reserve(&self) -> Option<&Arc<Object>> {
+        match self {
+            Self::Stale(object, _) | Self::Reserve(object) => Some(object),
+            Self::Nothing | Self::Part(..) => None,
+        }
+    }
+}
+
+impl Ask {
+    /// Where the bytes are, however often they are asked for.
+    fn source(&self, cache: &Cache) -> Source {
+        Source {
+            upstream: Arc::clone(&self.upstream),
+            url: self.url.clone(),
+            headers: for_transfers(cache, &self.headers, self.version),
+        }
+    }
+
+    /// Whether what is stored may be served instead of an answer with this status.
+    fn may_stand_in(&self, cache: &Cache, status: StatusCode) -> bool {
+        let Some(object) = self.known.reserve() else { return false };
+        let request = Request { method: &Method::GET, headers: &self.headers };
+        let (failure, now) = (Failure::Status(status), Timestamp::now());
+        on_error(0, &object.head(), &request, failure, now, &cache.settings.options).is_some()
+    }
+}
+
 /// What came of it, for the one who asked.
 pub(crate) enum Fetched {
-    /// There is an object now, or it was found to be valid; the upstream answered this.
-    Object(Arc<Object>, StatusCode),
+    /// There is an object now, or it was found to be valid; the upstream answered this, with these
+    /// fields for the one who asked alone.
+    Object(Arc<Object>, StatusCode, HeaderMap),
     /// The answer is for this request alone; why it is not stored.
     Private(Box<http::Response<Body>>, &'static str, Timestamp),
-    /// What was to be validated is not stored any more.
+    /// The upstream fails, and what is stored is the better answer.
+    Worse(Box<http::Response<Body>>, Timestamp),
+    /// What was to be completed is not what the upstream has.
     Gone,
     /// No answer came.
     Failed(Arc<str>, StatusCode),
@@ -63,11 +106,15 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
     let (tell, told) = oneshot::channel();
     let own = cache.clone();
     tokio::spawn(async move {
-        let fetched = run(&own, &ask).await;
+        let fetched = run(&own, ask).await;
         if let Some(lead) = lead {
             lead.tell(match &fetched {
-                Fetched::Object(object, status) => Outcome::Object(Arc::clone(object), *status),
+                Fetched::Object(object, status, _) => Outcome::Object(Arc::clone(object), *status),
                 Fetched::Private(..) | Fetched::Gone => Outcome::Private,
+                Fetched::Worse(response, _) => {
+                    let status = response.status();
+                    Outcome::Failed(format!("the upstream answered {status}").into(), status)
+                }
                 Fetched::Failed(why, status) => Outcome::Failed(Arc::clone(why), *status),
             });
         }
@@ -79,58 +126,75 @@ pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetche
     })
 }
 
-async fn run(cache: &Cache, ask: &Ask) -> Fetched {
-    let mut headers = to_upstream(&ask.headers, ask.version, &cache.name);
-    headers.remove(header::HOST);
-    without_conditions(&mut headers);
-    let plain = headers.clone();
+async fn run(cache: &Cache, mut ask: Ask) -> Fetched {
     match &ask.known {
-        Known::Part(object, bytes) => return complete(cache, ask, object, bytes, plain).await,
+        Known::Part(object, bytes) => return complete(cache, &ask, object, bytes).await,
+        Known::Stale(object, _) => {
+            if let Some(fetched) = once(cache, &ask).await {
+                return fetched;
+            }
+            // The 304 is about something that is not stored: again without conditions.
+            ask.known = Known::Reserve(Arc::clone(object));
+        }
+        Known::Nothing | Known::Reserve(_) => {}
+    }
+    once(cache, &ask).await.unwrap_or_else(|| {
+        let why = "the upstream answered 304 to a request without conditions";
+        Fetched::Failed(why.into(), StatusCode::BAD_GATEWAY)
+    })
+}
+
+/// `None`: a 304 that fits nothing.
+async fn once(cache: &Cache, ask: &Ask) -> Option<Fetched> {
+    let source = ask.source(cache);
+    let mut headers = source.headers.clone();
+    match &ask.known {
         Known::Stale(_, conditions) => conditions.apply(&mut headers),
-        Known::Nothing => {
+        _ => {
             if let Some(range) = first_range(&ask.headers) {
                 headers.insert(header::RANGE, range);
             }
         }
     }
     let requested_at = Timestamp::now();
-    let send = ask.upstream.send(Method::GET, &ask.url, headers, None);
+    let client = ask.interim.as_ref();
+    let send = ask.upstream.send_for(client, Method::GET, &ask.url, headers, None);
     let (sent, told) = match &ask.known {
-        Known::Stale(..) | Known::Part(..) => (send.await, None),
-        Known::Nothing => tokio::join!(send, promise::ask(&ask.upstream, &ask.url, &plain)),
+        Known::Stale(..) => (send.await, None),
+        _ => tokio::join!(send, promise::ask(&ask.upstream, &ask.url, &source.headers)),
     };
     let response = match sent {
         Ok(response) => response,
-        Err(error) => return failed(&error),
+        Err(error) => return Some(failed(ask, &error)),
     };
     let exchange = Exchange { requested_at, received_at: Timestamp::now() };
-    if response.status() == StatusCode::NOT_MODIFIED
-        && let Known::Stale(object, _) = &ask.known
-    {
-        return match validated(cache, ask, object, response.headers(), exchange) {
-            Some(object) => Fetched::Object(object, StatusCode::NOT_MODIFIED),
-            None => Fetched::Gone,
-        };
+    if response.status() == StatusCode::NOT_MODIFIED {
+        let Known::Stale(object, _) = &ask.known else { return None };
+        let object = validated(cache, ask, object, response.headers(), exchange)?;
+        let own = for_one_client(response.headers(), &cache.settings.options);
+        return Some(Fetched::Object(object, StatusCode::NOT_MODIFIED, own));
     }
-    let source =
-        Source { upstream: Arc::clone(&ask.upstream), url: ask.url.clone(), headers: plain };
-    take(cache, ask, response, exchange, source, told)
+    if ask.may_stand_in(cache, response.status()) {
+        return Some(Fetched::Worse(Box::new(as_it_comes(response)), exchange.received_at));
+    }
+    let told = match &ask.known {
+        // It has changed, and so has its manifest.
+        Known::Stale(..) if response.status() == StatusCode::OK => {
+            promise::ask(&ask.upstream, &ask.url, &source.headers).await
+        }
+        _ => told,
+    };
+    Some(take(cache, ask, response, exchange, source, told))
 }
 
 /// Asks for bytes that are missing. If the upstream has others now, what is there is of no use.
-async fn complete(
-    cache: &Cache,
-    ask: &Ask,
-    object: &Arc<Object>,
-    bytes: &Range<u64>,
-    headers: HeaderMap,
-) -> Fetched {
+async fn complete(cache: &Cache, ask: &Ask, object: &Arc<Object>, bytes: &Range<u64>) -> Fetched {
     let Some(run) = object.want(bytes) else {
-        return Fetched::Object(Arc::clone(object), StatusCode::PARTIAL_CONTENT);
+        return Fetched::Object(Arc::clone(object), StatusCode::PARTIAL_CONTENT, HeaderMap::new());
     };
-    let source = Source { upstream: Arc::clone(&ask.upstream), url: ask.url.clone(), headers };
-    let asked = source.ask((run.at, run.end), object.total(), &object.head()).await;
-    let incoming = match asked {
+    let source = ask.source(cache);
+    let (place, client) = ((run.at, run.end), ask.interim.as_ref());
+    let incoming = match source.ask_for(client, place, object.total(), Some(&object.head())).await {
         Ok(incoming) => incoming,
         Err(fault) => {
             object.run_over(&run);
@@ -139,7 +203,7 @@ async fn complete(
                     cache.spool.remove(object);
                     Fetched::Gone
                 }
-                SourceFault::Passing(error) => failed(&error),
+                SourceFault::Passing(error) => failed(ask, &error),
                 SourceFault::Nonsense(_) => {
                     Fetched::Failed(fault.to_string().into(), StatusCode::BAD_GATEWAY)
                 }
@@ -147,13 +211,26 @@ async fn complete(
         }
     };
     let status = incoming.response.status();
+    let own = for_one_client(incoming.response.headers(), &cache.settings.options);
     fill::start(Arc::clone(object), run, Arc::new(source), Some(incoming));
-    Fetched::Object(Arc::clone(object), status)
+    Fetched::Object(Arc::clone(object), status, own)
 }
 
-fn failed(error: &UpstreamError) -> Fetched {
+/// The fields of a client's request with which its bytes are asked for, however often that takes.
+pub(crate) fn for_transfers(cache: &Cache, request: &HeaderMap, version: Version) -> HeaderMap {
+    let mut headers = to_upstream(request, version, &cache.name);
+    for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT] {
+        headers.remove(name);
+    }
+    without_conditions(&mut headers);
+    headers
+}
+
+fn failed(ask: &Ask, error: &UpstreamError) -> Fetched {
     let status = match error {
         UpstreamError::Silent { .. } => StatusCode::GATEWAY_TIMEOUT,
+        // RFC 9111 section 5.2.2.2: what is stored could not be validated.
+        _ if ask.known.reserve().is_some() => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
     Fetched::Failed(error.to_string().into(), status)
@@ -191,6 +268,8 @@ fn validated(
             freshen(stored[which], head, &ask.headers, exchange, &cache.settings.options);
         objects[which].set_head(stored);
         if !keep {
+            // It answers this request, and nobody after.
+            objects[which].hold();
             cache.spool.remove(&objects[which]);
         }
         if answer.is_none() || which == asked {
@@ -212,13 +291,14 @@ fn take(
     let status = response.status();
     let received = exchange.received_at;
     let private = |response, why| Fetched::Private(Box::new(as_it_comes(response)), why, received);
-    let request = Request { method: &Method::GET, headers: &ask.headers };
+    let seen = ask.upstream.with_login(&ask.headers);
+    let request = Request { method: &Method::GET, headers: &seen };
     let head = Response { status, headers: response.headers() };
     let stored = match store(&request, &head, exchange, &cache.settings.options) {
         Storing::Store(stored) => *stored,
         Storing::Dont(refusal) => {
             // What is stored is no longer what the upstream has.
-            if let Known::Stale(object, _) = &ask.known
+            if let Some(object) = ask.known.reserve()
                 && status == StatusCode::OK
             {
                 cache.spool.remove(object);
@@ -237,6 +317,7 @@ fn take(
     } else {
         (0, length(&response, status))
     };
+    let own = for_one_client(response.headers(), &cache.settings.options);
     let end = partial_end(&response, status);
     let promise = promise::of(told, status, response.headers(), total);
     let incoming = Incoming { at, end, response };
@@ -261,7 +342,7 @@ fn take(
         let run = object.first_run(at, end);
         fill::start(Arc::clone(&object), run, Arc::new(source), Some(incoming));
     }
-    Fetched::Object(object, status)
+    Fetched::Object(object, status, own)
 }
 
 /// An answer as the upstream gives it.

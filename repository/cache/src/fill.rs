@@ -3,20 +3,26 @@
 use crate::object::{Broken, Object, WriteFault, Writer};
 use crate::source::{Incoming, Source, SourceFault};
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stratus_cache_policy::flight::Run;
 use stratus_cache_policy::partial;
+use tokio::time::{Instant, timeout_at};
 
 /// Bytes that are written at once.
 const BATCH_BYTES: usize = 1 << 20;
+/// How long a batch may take: writing, and waking readers, costs more than the bytes of a packet.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// Attempts without a new byte before a run is given up.
 pub(crate) const ATTEMPTS: u32 = 6;
 /// Before the second attempt; doubled each time, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
+/// Attempts at the upstream before another place is asked, and places that are known at most.
+const PATIENT_WITH_UPSTREAM: u32 = 2;
+const PLACES: usize = 8;
 /// How often a piece that is not what it should be is fetched again.
 const WRONG_PIECES: u32 = 3;
 
@@ -76,12 +82,16 @@ async fn fill(
     let can_be_joined = partial::if_range(&head).is_some();
     let (mut failures, mut wrong) = (0, 0);
     let mut writer: Option<Writer> = None;
+    let elsewhere = elsewhere(object, source);
     loop {
         let Some(now) = object.run(run) else { return Ok(()) };
         let at = writer.as_ref().map_or(now.at, Writer::at);
         let incoming = match first.take() {
             Some(incoming) => Ok(incoming),
-            None => source.ask((at, now.end), object.total(), &head).await,
+            None => match other_place(&elsewhere, failures) {
+                Some(place) => place.ask((at, now.end), object.total(), None).await,
+                None => source.ask((at, now.end), object.total(), Some(&head)).await,
+            },
         };
         let outcome = match incoming {
             Ok(incoming) => {
@@ -89,7 +99,7 @@ async fn fill(
                 writer = ended.1;
                 ended.0
             }
-            Err(SourceFault::Changed(what)) => {
+            Err(SourceFault::Changed(what)) if other_place(&elsewhere, failures).is_none() => {
                 let reason = format!("the upstream has other bytes now ({what})");
                 object.condemn(&reason);
                 return Err(Broken::Condemned(reason));
@@ -135,6 +145,19 @@ async fn fill(
     }
 }
 
+/// Where else the bytes are: only where each piece is compared, whoever sends it.
+fn elsewhere(object: &Object, source: &Source) -> Vec<Source> {
+    let locations = object.promise.pieces.as_ref().map(|_| &object.promise.locations);
+    let places = locations.into_iter().flatten().take(PLACES);
+    places.filter_map(|location| source.elsewhere(location)).collect()
+}
+
+/// The place to ask after so many failures; `None`: the upstream.
+fn other_place(elsewhere: &[Source], failures: u32) -> Option<&Source> {
+    let others = usize::try_from(failures.checked_sub(PATIENT_WITH_UPSTREAM)?).ok()?;
+    elsewhere.get(others % elsewhere.len().max(1))
+}
+
 /// Exponential, with jitter so that many do not come at once.
 pub(crate) fn pause(failures: u32) -> Duration {
     let full = PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
@@ -162,10 +185,13 @@ async fn receive(
         Ok(writer) => Some(writer),
         Err(fault) => return (disk(fault), None),
     };
+    // The first bytes are waited for.
+    let mut patience = Duration::ZERO;
     let mut skip = writer.as_ref().map_or(run.at, Writer::at).saturating_sub(at);
     let mut writing: Option<tokio::task::JoinHandle<(Writer, Result<bool, WriteFault>)>> = None;
     loop {
-        let batch = gather(&mut stream, &mut skip).await;
+        let batch = gather(&mut stream, &mut skip, patience).await;
+        patience = PATIENCE;
         if let Some(task) = writing.take() {
             match task.await {
                 Ok((back, Ok(false))) => writer = Some(back),
@@ -178,8 +204,12 @@ async fn receive(
             Gathered::Last(batch, end) => (batch, Some(end)),
         };
         let Some(mut own) = writer.take() else { return (End::Over, None) };
+        let ends = end.is_some();
         let task = tokio::task::spawn_blocking(move || {
             let written = own.write(&batch);
+            if ends || written.is_err() {
+                own.finish();
+            }
             (own, written)
         });
         match end {
@@ -215,20 +245,21 @@ enum Gathered {
     Last(Vec<Bytes>, End),
 }
 
-/// At least one piece, and those that are here already.
+/// At least one piece, and those that come within `patience`.
 async fn gather(
     stream: &mut (impl Stream<Item = Result<Bytes, reqwest::Error>> + Unpin),
     skip: &mut u64,
+    patience: Duration,
 ) -> Gathered {
     let (mut batch, mut bytes) = (Vec::new(), 0);
+    let mut until = None;
     loop {
-        let next = if batch.is_empty() {
-            stream.next().await
-        } else {
-            match stream.next().now_or_never() {
-                Some(next) => next,
-                None => return Gathered::More(batch),
-            }
+        let next = match until {
+            None => stream.next().await,
+            Some(until) => match timeout_at(until, stream.next()).await {
+                Ok(next) => next,
+                Err(_) => return Gathered::More(batch),
+            },
         };
         match next {
             Some(Ok(mut piece)) => {
@@ -238,6 +269,7 @@ async fn gather(
                 if !piece.is_empty() {
                     bytes += piece.len();
                     batch.push(piece);
+                    until.get_or_insert_with(|| Instant::now() + patience);
                 }
                 if bytes >= BATCH_BYTES {
                     return Gathered::More(batch);

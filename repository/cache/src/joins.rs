@@ -13,7 +13,7 @@ pub(crate) enum Outcome {
     Object(Arc<Object>, StatusCode),
     /// The answer is for the one who asked alone.
     Private,
-    /// No answer came: why, and the status that says so.
+    /// No answer came, or none that is better than what is stored: why, and what to answer.
     Failed(Arc<str>, StatusCode),
 }
 

@@ -18,6 +18,7 @@
 mod answer;
 mod around;
 mod body;
+mod client;
 pub mod control;
 mod fetch;
 mod fill;
@@ -26,6 +27,7 @@ mod metrics;
 mod object;
 mod page;
 mod pass;
+mod prefetch;
 mod problem;
 mod promise;
 mod proxy;

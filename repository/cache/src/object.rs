@@ -20,11 +20,12 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use stratus_cache_policy::Stored;
 use stratus_cache_policy::flight::{Flight, Run, Step};
 use stratus_cache_policy::spans::Spans;
+use stratus_serve::file_body::MappedFile;
 
 /// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
 /// of something wrong.
@@ -63,6 +64,8 @@ pub(crate) struct Object {
     pub(crate) key: Arc<str>,
     pub(crate) promise: Promise,
     data: Lazy,
+    /// Keeps the file open once its name is gone.
+    held: OnceLock<Arc<MappedFile>>,
     data_path: PathBuf,
     journal_path: PathBuf,
     head: ArcSwap<Stored>,
@@ -159,6 +162,7 @@ impl Object {
             key: parts.key,
             promise: parts.promise,
             data: Lazy::default(),
+            held: OnceLock::new(),
             data_path: parts.data_path,
             journal_path: parts.journal_path,
             head: ArcSwap::from_pointee(parts.head),
@@ -187,8 +191,15 @@ impl Object {
     }
 
     /// The file with the bytes; only those that [`Object::poll_readable`] names may be read.
-    pub(crate) fn data(&self) -> std::io::Result<Arc<File>> {
-        self.shared.open(&self.data, &self.data_path)
+    pub(crate) fn data(&self) -> std::io::Result<Arc<MappedFile>> {
+        self.shared.open(&self.data, &self.data_path, self.total())
+    }
+
+    /// Lets answers go on from the file, whatever happens to its name.
+    pub(crate) fn hold(&self) {
+        if let Ok(data) = self.data() {
+            let _ = self.held.set(data);
+        }
     }
 
     /// The size, as far as it is known.
@@ -224,9 +235,9 @@ impl Object {
         state.condemned.is_none() && !state.retired
     }
 
-    /// Whether all objects together take as much as they may.
-    pub(super) fn is_over_budget(&self) -> bool {
-        self.shared.is_over_budget()
+    /// Whether all objects together may take so many bytes more.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+        self.shared.has_room_for(bytes)
     }
 
     /// From the first of these bytes that is not there to their end.

@@ -2,21 +2,34 @@
 
 use crate::control::{Listed, Status, status};
 use crate::proxy::Cache;
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use std::fmt::Write;
+use axum::{Json, Router};
+use serde_json::json;
+use std::sync::LazyLock;
 use stratus_model::ByteCount;
+use tera::{Context, Tera};
 
 /// Most objects on the page.
 const ROWS: usize = 500;
 
+/// Nothing but the page itself.
+const CONTENT_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
+    let mut tera = Tera::new();
+    tera.add_raw_templates([("cache.html", include_str!("../templates/cache.html"))])
+        .expect("the template is part of the program and a test renders it");
+    tera
+});
+
 pub(crate) fn router() -> Router<Cache> {
     Router::new()
         .route("/-/cache/", get(page))
-        .route("/-/cache/status.json", get(async |State(c): State<Cache>| axum::Json(status(&c))))
+        .route("/-/cache/status.json", get(async |State(c): State<Cache>| Json(status(&c))))
         .route("/-/cache/healthz", get(async || ([(header::CACHE_CONTROL, "no-store")], "ok\n")))
         .route("/-/cache/metrics", get(metrics))
 }
@@ -34,73 +47,83 @@ async fn metrics(State(cache): State<Cache>) -> Response {
 async fn page(State(cache): State<Cache>) -> Response {
     let mut objects = cache.spool.all();
     objects.sort_by_key(|object| std::cmp::Reverse(object.used()));
-    let count = objects.len();
+    let hidden = objects.len().saturating_sub(ROWS);
     let shown: Vec<Listed> = objects.iter().take(ROWS).map(|object| Listed::of(object)).collect();
-    let policy = "default-src 'none'; style-src 'unsafe-inline'";
-    let headers = [(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")];
-    (headers, Html(render(&status(&cache), &shown, count))).into_response()
-}
-
-fn render(status: &Status, objects: &[Listed], count: usize) -> String {
-    let mut rows = String::new();
-    for object in objects {
-        let total =
-            object.total.map_or_else(|| "?".to_owned(), |total| ByteCount(total).to_string());
-        let pinned = if object.pinned { ", pinned" } else { "" };
-        let _ = write!(
-            rows,
-            "<tr><th scope=row>{}</th><td>{} of {total}</td><td>{}{pinned}</td><td>{}</td><td>{:.0}</td></tr>",
-            escape(&object.url),
-            ByteCount(object.bytes),
-            escape(&object.state),
-            object.uses,
-            object.used,
-        );
-    }
-    let mut requests = String::new();
-    for (result, number) in &status.requests {
-        let _ = write!(requests, "<div><dt>{}</dt><dd>{number}</dd></div>", escape(result));
-    }
-    let more = if count > objects.len() {
-        format!("<p>The {} used last of {count} are shown.</p>", objects.len())
-    } else {
-        String::new()
-    };
-    format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <title>Cache</title><style>{STYLE}</style><main><h1>Cache</h1>\
-         <dl><div><dt>stored</dt><dd>{} of {}</dd></div><div><dt>objects</dt><dd>{}</dd></div>\
-         <div><dt>served</dt><dd>{}</dd></div><div><dt>received</dt><dd>{}</dd></div>\
-         <div><dt>evicted</dt><dd>{}</dd></div></dl><h2>Requests</h2><dl>{requests}</dl>\
-         <h2>Objects</h2>{more}<div class=wide tabindex=0 role=region aria-label=\"Stored objects\"><table>\
-         <thead><tr><th scope=col>URL</th><th scope=col>bytes</th><th scope=col>state</th>\
-         <th scope=col>uses</th><th scope=col>last used</th></tr></thead><tbody>{rows}</tbody></table></div></main></html>",
-        ByteCount(status.occupied),
-        ByteCount(status.size),
-        status.objects,
-        ByteCount(status.served),
-        ByteCount(status.received),
-        status.evicted,
-    )
-}
-
-const STYLE: &str = ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}\
-    body{margin:0}main{max-width:72rem;margin:auto;padding:1rem}\
-    dl{display:flex;flex-wrap:wrap;gap:.5rem 2rem}dt{opacity:.85}dd{margin:0;font-size:1.25rem}\
-    .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
-    th,td{text-align:start;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #8888;white-space:nowrap}\
-    tbody th{font-weight:normal}";
-
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c => safe.push(c),
+    match render(&status(&cache), &shown, hidden) {
+        Ok(text) => {
+            let policy = (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+            ([policy, (header::CACHE_CONTROL, "no-store")], Html(text)).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "the page cannot be shown");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
-    safe
+}
+
+fn render(status: &Status, objects: &[Listed], hidden: usize) -> Result<String, tera::Error> {
+    let size = |bytes: u64| ByteCount(bytes).to_string();
+    let row = |object: &Listed| {
+        let total = object.total.map_or_else(|| "?".to_owned(), size);
+        let here = if object.total == Some(object.bytes) {
+            total
+        } else {
+            format!("{} of {total}", size(object.bytes))
+        };
+        let pinned = if object.pinned { ", pinned" } else { "" };
+        json!({
+            "url": object.url,
+            "here": here,
+            "state": format!("{}{pinned}", object.state),
+            "uses": object.uses,
+            "used": format!("{:.0}", object.used),
+        })
+    };
+    let requests =
+        status.requests.iter().map(|(name, count)| json!({"name": name, "count": count}));
+    let mut context = Context::new();
+    context.insert("status", status);
+    context.insert("occupied", &size(status.occupied));
+    context.insert("size", &size(status.size));
+    context.insert("percent", &(status.occupied.saturating_mul(100) / status.size.max(1)));
+    context.insert("served", &size(status.served));
+    context.insert("received", &size(status.received));
+    context.insert("requests", &requests.collect::<Vec<_>>());
+    context.insert("objects", &objects.iter().map(row).collect::<Vec<_>>());
+    context.insert("hidden", &hidden);
+    TEMPLATES.render("cache.html", &context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_named_is_shown_as_text() {
+        let status = Status {
+            objects: 1,
+            occupied: 10,
+            size: 100,
+            served: 5,
+            received: 5,
+            evicted: 0,
+            requests: vec![("hit".to_owned(), 3)],
+        };
+        let object = Listed {
+            url: "http://h/<script>".to_owned(),
+            total: Some(20),
+            bytes: 10,
+            state: "partial".to_owned(),
+            pinned: true,
+            used: jiff::Timestamp::UNIX_EPOCH,
+            uses: 2,
+            readers: 0,
+            sha256: None,
+        };
+        let page = render(&status, &[object], 7).unwrap();
+        assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+        assert!(page.contains("10 B of 20 B") && page.contains("partial, pinned"), "{page}");
+        assert!(page.contains("The 7 that"), "{page}");
+        assert!(render(&status, &[], 0).unwrap().contains("Nothing is stored yet"));
+    }
 }

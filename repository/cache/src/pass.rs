@@ -11,8 +11,9 @@ use http_body::Body as _;
 use jiff::Timestamp;
 use stratus_cache_policy::{
     CacheStatus, Exchange, Forward, HeadOutcome, after_head, from_upstream, invalidated,
-    to_upstream,
+    outgoing::one_hop_less, to_upstream,
 };
+use url::Url;
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -20,6 +21,7 @@ const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 pub(crate) async fn pass(cache: &Cache, asked: &Asked, body: Body, why: Forward) -> Response {
     let mut headers = to_upstream(&asked.headers, asked.version, &cache.name);
     headers.remove(header::HOST);
+    one_hop_less(&asked.method, &mut headers);
     let has_body = !body.is_end_stream();
     let exact = body.size_hint().exact();
     if has_body && let Some(length) = exact {
@@ -27,7 +29,10 @@ pub(crate) async fn pass(cache: &Cache, asked: &Asked, body: Body, why: Forward)
     }
     let body = has_body.then(|| reqwest::Body::wrap_stream(body.into_data_stream()));
     let requested_at = Timestamp::now();
-    let sent = asked.upstream.send(asked.method.clone(), &asked.url, headers, body).await;
+    let sent = asked
+        .upstream
+        .send_for(asked.interim.as_ref(), asked.method.clone(), &asked.url, headers, body)
+        .await;
     let response = match sent {
         Ok(response) => response,
         Err(error) => return failed(cache, &error),
@@ -45,7 +50,10 @@ fn look(cache: &Cache, asked: &Asked, response: &reqwest::Response, exchange: Ex
         stratus_cache_policy::Response { status: response.status(), headers: response.headers() };
     if let Ok(target) = asked.key.parse::<Uri>() {
         for uri in invalidated(&asked.method, &target, &head) {
-            cache.spool.purge(&uri.to_string());
+            // Spelled as keys are.
+            if let Ok(url) = Url::parse(&uri.to_string()) {
+                cache.spool.purge(url.as_str());
+            }
         }
     }
     if asked.method != Method::HEAD {

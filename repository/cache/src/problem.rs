@@ -20,6 +20,6 @@ pub(crate) fn problem(cache: &str, status: StatusCode, name: &str, detail: &str)
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    CacheStatus::generated(cache, name).append_to(headers);
+    CacheStatus::own(cache, name).append_to(headers);
     response
 }

@@ -1,7 +1,7 @@
 //! What happens to a request.
 
 use crate::answer::{answer, missing};
-use crate::fetch::{Ask, Fetched, Known, fetch};
+use crate::fetch::{Ask, Fetched, Known, fetch, for_transfers};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
 use crate::object::Object;
@@ -14,16 +14,18 @@ use axum::body::Body;
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version, header};
+use http_body::Body as _;
 use jiff::Timestamp;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
-use stratus_cache_policy::decide::without_conditions;
-use stratus_cache_policy::outgoing::Pseudonym;
+use stratus_cache_policy::decide::{Bypass, select};
+use stratus_cache_policy::outgoing::{Pseudonym, is_for_us};
 use stratus_cache_policy::request_directives::RequestDirectives;
 use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
-    on_error, partial, serve_validated, to_upstream,
+    may_be_shared, on_error, partial, preconditions_hold, serve_validated,
 };
+use stratus_serve::Interim;
 use url::Url;
 
 /// How often a request looks at the store again before it goes its own way.
@@ -55,6 +57,7 @@ pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) version: Version,
+    pub(crate) interim: Option<Interim>,
     pub(crate) key: String,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) url: Url,
@@ -67,10 +70,7 @@ impl Asked {
 
     /// The headers of transfers for this request.
     pub(crate) fn for_transfers(&self, cache: &Cache) -> HeaderMap {
-        let mut headers = to_upstream(&self.headers, self.version, &cache.name);
-        headers.remove(header::HOST);
-        without_conditions(&mut headers);
-        headers
+        for_transfers(cache, &self.headers, self.version)
     }
 
     fn ask(&self, known: Known) -> Ask {
@@ -80,13 +80,15 @@ impl Asked {
             url: self.url.clone(),
             headers: self.headers.clone(),
             version: self.version,
+            interim: self.interim.clone(),
             known,
         }
     }
 
-    /// Whether the answer may be for this client alone: it then waits for nobody.
+    /// Whether the answer may be for this client alone: it then waits for nobody, and nobody for it.
     fn is_personal(&self) -> bool {
         self.headers.contains_key(header::AUTHORIZATION)
+            || RequestDirectives::of(&self.headers).no_store
     }
 }
 
@@ -114,7 +116,7 @@ impl Cache {
     pub(crate) fn locate(&self, host: &str, target: &str) -> Option<(Arc<Upstream>, Url)> {
         let path = target.split('?').next().unwrap_or(target);
         let upstream = self.upstreams.iter().find(|upstream| upstream.serves(host, path))?;
-        Some((Arc::clone(upstream), upstream.url(target)))
+        Some((Arc::clone(upstream), upstream.url(target)?))
     }
 
     fn problem(&self, status: StatusCode, name: &str, detail: &str) -> Response {
@@ -128,6 +130,15 @@ impl Cache {
             let detail =
                 "The request has passed through this cache before: an upstream leads back.";
             return self.problem(StatusCode::LOOP_DETECTED, "loop", detail);
+        }
+        if parts.method == Method::CONNECT || parts.method == Method::TRACE {
+            let detail = format!("{} is not for caches.", parts.method);
+            return self.problem(StatusCode::NOT_IMPLEMENTED, "method", &detail);
+        }
+        if is_for_us(&parts.method, &parts.uri, &parts.headers) {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return response;
         }
         let host = parts.uri.host().or_else(|| {
             let host = parts.headers.get(header::HOST)?.to_str().ok()?;
@@ -143,51 +154,71 @@ impl Cache {
             method: parts.method,
             headers: parts.headers,
             version: parts.version,
+            interim: parts.extensions.get().cloned(),
             key: url.to_string(),
             upstream,
             url,
         };
-        if asked.method == Method::GET || asked.method == Method::HEAD {
-            return self.cached(&asked, body).await;
-        }
+        let why = match asked.method {
+            Method::GET | Method::HEAD if body.is_end_stream() => {
+                return self.cached(&asked, body).await;
+            }
+            Method::GET | Method::HEAD => Forward::Bypass(Bypass::Content),
+            _ => Forward::Method,
+        };
         self.metrics.request("pass");
-        pass(self, &asked, body, Forward::Method).await
+        pass(self, &asked, body, why).await
     }
 
     /// A request that the store may answer.
     pub(crate) async fn cached(&self, asked: &Asked, body: Body) -> Response {
         let mut body = Some(body);
+        let mut alone = asked.is_personal();
         for round in 0..ROUNDS {
             let (why, known) = match self.look(asked) {
                 Next::Answer(response) => return response,
                 Next::Ask(why, known) if asked.method == Method::GET => (why, known),
                 // A HEAD never makes us fetch an image.
-                Next::Ask(why, _) | Next::Pass(why) => {
+                Next::Ask(why, known) => {
+                    self.metrics.request("pass");
+                    let response = pass(self, asked, Body::empty(), why).await;
+                    let failure = Failure::Status(response.status());
+                    return self.instead(asked, known.reserve(), failure).unwrap_or(response);
+                }
+                Next::Pass(why) => {
                     self.metrics.request("pass");
                     return pass(self, asked, body.take().unwrap_or_default(), why).await;
                 }
             };
-            // Half of something is no answer when the upstream fails.
-            let stored = match &known {
-                Known::Stale(object, _) => Some(Arc::clone(object)),
-                Known::Nothing | Known::Part(..) => None,
-            };
-            let last = round + 1 == ROUNDS;
-            let lead = if asked.is_personal() || last {
-                None
-            } else {
-                match self.joins.join(&asked.key) {
-                    Join::Lead(lead) => Some(lead),
-                    Join::Follow(follow) => {
-                        let outcome = follow.outcome().await;
-                        match self.follow(asked, outcome, why, stored.as_ref()) {
-                            Some(response) => return response,
-                            None => continue,
-                        }
+            let stored = known.reserve().cloned();
+            if alone || round + 1 == ROUNDS {
+                let fetched = fetch(self, asked.ask(known), None).await;
+                if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
+                    return response;
+                }
+                continue;
+            }
+            let lead = match self.joins.join(&asked.key) {
+                Join::Lead(lead) => lead,
+                Join::Follow(follow) => {
+                    let outcome = follow.outcome().await;
+                    // What must be validated at each use is validated for this one, too.
+                    alone = matches!(&outcome, Outcome::Object(object, _)
+                        if object.head().matches(&asked.headers));
+                    match self.follow(asked, outcome, why, stored.as_ref()) {
+                        Some(response) => return response,
+                        None => continue,
                     }
                 }
             };
-            let fetched = fetch(self, asked.ask(known), lead).await;
+            // Somebody may have brought it between the look and the join.
+            let (why, known) = match self.look(asked) {
+                Next::Answer(response) => return response,
+                Next::Ask(why, known) => (why, known),
+                Next::Pass(_) => continue,
+            };
+            let stored = known.reserve().cloned();
+            let fetched = fetch(self, asked.ask(known), Some(lead)).await;
             if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                 return response;
             }
@@ -216,9 +247,14 @@ impl Cache {
                 self.serve(asked, object, &serve, self.hit(&serve), "stale")
             }
             Decision::Revalidate { which, why, conditions } => {
-                Next::Ask(why, Known::Stale(Arc::clone(&objects[which]), conditions))
+                Next::Ask(why, Known::stale(Arc::clone(&objects[which]), conditions))
             }
             Decision::Fetch(why @ (Forward::Bypass(_) | Forward::Method)) => Next::Pass(why),
+            Decision::Fetch(why @ (Forward::Stale | Forward::Request)) => {
+                let which = select(&stored, &asked.headers, &self.settings.options);
+                let known = |which: usize| Known::Reserve(Arc::clone(&objects[which]));
+                Next::Ask(why, which.map_or(Known::Nothing, known))
+            }
             Decision::Fetch(why) => Next::Ask(why, Known::Nothing),
             Decision::GatewayTimeout => Next::Answer(self.not_stored()),
         }
@@ -272,7 +308,7 @@ impl Cache {
     /// Validates an object while it is served, unless somebody does already.
     fn revalidate_behind(&self, asked: &Asked, object: &Arc<Object>, conditions: Conditions) {
         if let Join::Lead(lead) = self.joins.join(&asked.key) {
-            let ask = asked.ask(Known::Stale(Arc::clone(object), conditions));
+            let ask = asked.ask(Known::stale(Arc::clone(object), conditions));
             let cache = self.clone();
             tokio::spawn(async move { fetch(&cache, ask, Some(lead)).await });
         }
@@ -287,7 +323,7 @@ impl Cache {
         stored: Option<&Arc<Object>>,
     ) -> Option<Response> {
         match outcome {
-            Outcome::Object(object, status) if object.head().matches(&asked.headers) => {
+            Outcome::Object(object, status) if self.suits(asked, &object) => {
                 self.answer_new(asked, &object, status, why, true)
             }
             Outcome::Object(..) | Outcome::Private => None,
@@ -296,6 +332,13 @@ impl Cache {
                 Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
             }
         }
+    }
+
+    /// Whether what came for another request may answer this one.
+    fn suits(&self, asked: &Asked, object: &Object) -> bool {
+        let (head, now) = (object.head(), Timestamp::now());
+        head.matches(&asked.headers)
+            && may_be_shared(&head, &asked.request(), now, &self.settings.options)
     }
 
     /// What the request that went upstream makes of the answer.
@@ -307,31 +350,40 @@ impl Cache {
         stored: Option<&Arc<Object>>,
     ) -> Option<Response> {
         match fetched {
-            Fetched::Object(object, status) => {
-                if let Some(instead) = self.instead(asked, stored, Failure::Status(status)) {
-                    self.spool.remove(&object);
-                    return Some(instead);
-                }
-                self.answer_new(asked, &object, status, why, false)
+            Fetched::Object(object, status, own) => {
+                let mut response = self.answer_new(asked, &object, status, why, false)?;
+                response.headers_mut().extend(own);
+                Some(response)
             }
             Fetched::Private(response, refusal, received) => {
-                let failure = Failure::Status(response.status());
-                if let Some(instead) = self.instead(asked, stored, failure) {
-                    return Some(instead);
-                }
-                let mut status = CacheStatus::forwarded(self.name.as_str(), why);
-                status.forward_status = Some(response.status());
-                status.detail = Some(refusal.to_owned());
-                self.metrics.request("pass");
-                Some(passed_on(self, *response, received, &status))
+                Some(self.passed(*response, refusal, received, why))
             }
-            Fetched::Gone => None,
+            Fetched::Worse(response, received) => {
+                let instead = self.instead(asked, stored, Failure::Status(response.status()));
+                Some(instead.unwrap_or_else(|| self.passed(*response, "failure", received, why)))
+            }
             Fetched::Failed(reason, status) => {
                 let instead = self.instead(asked, stored, Failure::Network);
                 tracing::warn!(key = %asked.key, %reason, "an upstream failed");
                 Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
             }
+            Fetched::Gone => None,
         }
+    }
+
+    /// An answer for this client alone.
+    fn passed(
+        &self,
+        response: Response,
+        detail: &str,
+        received: Timestamp,
+        why: Forward,
+    ) -> Response {
+        let mut status = CacheStatus::forwarded(self.name.as_str(), why);
+        status.forward_status = Some(response.status());
+        status.detail = Some(detail.to_owned());
+        self.metrics.request("pass");
+        passed_on(self, response, received, &status)
     }
 
     /// An answer from an object that came, or was validated, just now.
@@ -343,13 +395,13 @@ impl Cache {
         why: Forward,
         collapsed: bool,
     ) -> Option<Response> {
-        let serve = serve_validated(
-            0,
-            &object.head(),
-            &asked.request(),
-            Timestamp::now(),
-            &self.settings.options,
-        );
+        let head = object.head();
+        if !preconditions_hold(&head, &asked.headers) {
+            // The next look at the store passes it on: the origin has to say so.
+            return None;
+        }
+        let serve =
+            serve_validated(0, &head, &asked.request(), Timestamp::now(), &self.settings.options);
         let mut status = CacheStatus::forwarded(self.name.as_str(), why);
         status.collapsed = collapsed;
         status.forward_status = (!collapsed).then_some(code);

@@ -3,6 +3,7 @@
 use crate::control;
 use crate::metrics::Metrics;
 use crate::page;
+use crate::prefetch;
 use crate::proxy::Cache;
 use crate::settings::Settings;
 use crate::spool::{Spool, SpoolError};
@@ -105,9 +106,10 @@ impl Service {
         };
         let rounds = tokio::spawn(look_after(self.cache.clone()));
         let scrubs = tokio::spawn(scrub_at_times(self.cache.clone()));
+        let prefetch = tokio::spawn(prefetch::by_rules(self.cache.clone()));
         let control = tokio::spawn(self.control.run(self.cache.clone()));
         let drained = serve(self.bound, router(self.cache.clone()), limits, shutdown).await;
-        for task in [rounds, scrubs, control] {
+        for task in [rounds, scrubs, prefetch, control] {
             task.abort();
         }
         self.cache.spool.keep_times();

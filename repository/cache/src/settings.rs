@@ -5,11 +5,13 @@
 use crate::upstream::UpstreamSetupError;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
+use jiff::civil::Time;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stratus_cache_policy::Options;
 use stratus_model::ByteCount;
+use stratus_repository_api::search::SearchQuery;
 use stratus_sections::{Invalid, Section, SiteText};
 use url::Url;
 use zeroize::Zeroizing;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub room: Room,
     /// The servers whose answers are kept; longest prefix first.
     pub upstreams: Vec<Upstream>,
+    /// What is fetched before anybody asks.
+    pub prefetch: Vec<Prefetch>,
     /// Rules of freshness that a site may choose.
     pub options: Options,
     /// Whether health, metrics and the page below `/-/cache/` are served.
@@ -41,6 +45,29 @@ pub struct Settings {
     pub scrub_every: Duration,
     /// Where the log goes.
     pub log: Log,
+}
+
+/// Something that is fetched each day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefetch {
+    /// The time of day, here.
+    pub at: Time,
+    /// What.
+    pub wanted: Wanted,
+}
+
+/// What is to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// These paths.
+    Paths(Vec<String>),
+    /// The images that a search finds: the query of the repository's search API.
+    Search {
+        /// The prefix of the upstream.
+        prefix: String,
+        /// `type=base&sort=-published&limit=5`.
+        query: String,
+    },
 }
 
 /// How much of a disk may be used.
@@ -67,6 +94,8 @@ pub struct Upstream {
     pub user: Option<String>,
     /// File with the password, or with a token where there is no `user`.
     pub password_file: Option<PathBuf>,
+    /// Whether what the upstream gives to this login alone is stored for everybody.
+    pub store_private: bool,
     /// How long a connection may take.
     pub connect_time: Duration,
     /// How long the head of an answer may take.
@@ -128,9 +157,13 @@ impl Settings {
         }
         let mut upstreams: Vec<Upstream> = tables.iter().filter_map(upstream).collect();
         upstreams.sort_by_key(|u| (u.host.is_none(), std::cmp::Reverse(u.prefix.len())));
-        let settings = Self::read(&section, upstreams);
+        let rules = section.tables("prefetch");
+        let prefetch = rules.iter().filter_map(prefetch).collect();
+        // Where clients find the cache; it is theirs to read.
+        let _: Option<Url> = section.parsed("url");
+        let settings = Self { prefetch, ..Self::read(&section, upstreams) };
         let mut problems = section.finish();
-        for table in tables {
+        for table in tables.into_iter().chain(rules) {
             problems.extend(table.finish());
         }
         site.conclude(problems)?;
@@ -156,6 +189,7 @@ impl Settings {
                 free: section.size("free").unwrap_or(ByteCount(1 << 30)).0,
             },
             upstreams,
+            prefetch: Vec::new(),
             options: Options {
                 stale_if_error: duration("stale_if_error", normal.stale_if_error),
                 negative_lifetime: section.duration("negative").or(Some(Duration::from_secs(10))),
@@ -200,6 +234,26 @@ fn log(section: &Section<'_>) -> Log {
     }
 }
 
+fn prefetch(section: &Section<'_>) -> Option<Prefetch> {
+    let at = section.parsed("at").unwrap_or_else(|| Time::constant(2, 0, 0, 0));
+    let prefix = section.text("prefix").unwrap_or_else(|| "/".to_owned());
+    let paths = section.texts("paths");
+    let wanted = match (section.text("search"), paths.is_empty()) {
+        (None, false) => Wanted::Paths(paths),
+        (Some(query), true) => {
+            if let Err(error) = SearchQuery::parse(&query) {
+                section.complain("search", error.to_string(), None);
+            }
+            Wanted::Search { prefix, query }
+        }
+        _ => {
+            section.complain("search", "a rule has either `search` or `paths`", None);
+            return None;
+        }
+    };
+    Some(Prefetch { at, wanted })
+}
+
 fn upstream(section: &Section<'_>) -> Option<Upstream> {
     let prefix = section.text("prefix").unwrap_or_else(|| "/".to_owned());
     if !prefix.starts_with('/') {
@@ -228,6 +282,7 @@ fn upstream(section: &Section<'_>) -> Option<Upstream> {
         ca: section.path("ca"),
         user,
         password_file,
+        store_private: section.flag("store_private", false),
         connect_time: duration("connect_time", 10),
         head_time: duration("head_time", 30),
         stall_time: duration("stall_time", 30),
@@ -243,6 +298,7 @@ mod tests {
     const GOOD: &str = r#"
 [cache]
 listen = "127.0.0.1:8480"
+url = "http://cache.example.org:8480"
 directory = "/var/cache/stratus"
 size = "200 GiB"
 [[cache.upstreams]]
@@ -252,12 +308,16 @@ ca = "ca.pem"
 [[cache.upstreams]]
 prefix = "/other"
 url = "https://other.example.org"
+[[cache.prefetch]]
+search = "type=base&sort=-published&limit=5"
+at = "02:30"
 "#;
 
     #[test]
     fn the_example_is_read() {
         let settings = Settings::parse(Path::new("/etc/site.toml"), GOOD).unwrap();
         assert_eq!(settings.room.size, 200 << 30);
+        assert_eq!(settings.prefetch[0].at, Time::constant(2, 30, 0, 0));
         assert_eq!(settings.upstreams[0].prefix, "/other", "the longest prefix comes first");
         assert_eq!(settings.upstreams[1].ca.as_deref(), Some(Path::new("/etc/ca.pem")));
     }

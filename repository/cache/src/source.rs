@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use reqwest::Response;
 use std::sync::Arc;
 use stratus_cache_policy::{Stored, partial};
+use stratus_serve::Interim;
 use url::Url;
 
 /// One place of an object.
@@ -61,12 +62,34 @@ impl Incoming {
 }
 
 impl Source {
-    /// Asks for the bytes from `at` to `end` of an object of `total` bytes with this head.
+    /// The same bytes elsewhere, as a manifest says. No login goes there.
+    pub(crate) fn elsewhere(&self, location: &str) -> Option<Self> {
+        let url = Url::parse(location).ok()?;
+        let mut headers = self.headers.clone();
+        headers.remove(header::AUTHORIZATION);
+        headers.remove(header::COOKIE);
+        let is_other = matches!(url.scheme(), "http" | "https") && url != self.url;
+        is_other.then(|| Self { upstream: Arc::clone(&self.upstream), url, headers })
+    }
+
+    /// Asks for the bytes from `at` to `end` of an object of `total` bytes with this head; without a
+    /// head, somebody compares each piece.
     pub(crate) async fn ask(
         &self,
         (at, end): (u64, Option<u64>),
         total: Option<u64>,
-        head: &Stored,
+        head: Option<&Stored>,
+    ) -> Result<Incoming, SourceFault> {
+        self.ask_for(None, (at, end), total, head).await
+    }
+
+    /// The same for a client that hears of interim responses.
+    pub(crate) async fn ask_for(
+        &self,
+        client: Option<&Interim>,
+        (at, end): (u64, Option<u64>),
+        total: Option<u64>,
+        head: Option<&Stored>,
     ) -> Result<Incoming, SourceFault> {
         let whole = at == 0 && end == total;
         let mut headers = self.headers.clone();
@@ -75,11 +98,12 @@ impl Source {
             if let Ok(range) = HeaderValue::try_from(format!("bytes={at}-{last}")) {
                 headers.insert(header::RANGE, range);
             }
-            if let Some(validator) = partial::if_range(head) {
+            if let Some(validator) = head.and_then(partial::if_range) {
                 headers.insert(header::IF_RANGE, validator);
             }
         }
-        let response = self.upstream.send(Method::GET, &self.url, headers, None).await?;
+        let sent = self.upstream.send_for(client, Method::GET, &self.url, headers, None);
+        let response = sent.await?;
         self.accept(response, at, total, head)
     }
 
@@ -88,14 +112,15 @@ impl Source {
         response: Response,
         at: u64,
         total: Option<u64>,
-        head: &Stored,
+        head: Option<&Stored>,
     ) -> Result<Incoming, SourceFault> {
         let status = response.status();
         if matches!(status.as_u16(), 408 | 425 | 429 | 500..=599) {
             return Err(UpstreamError::Status { url: self.url.to_string(), status }.into());
         }
-        let can_be_joined = partial::if_range(head).is_some();
-        let same = partial::is_same_representation(head, response.headers(), Timestamp::now());
+        let can_be_joined = head.is_none_or(|head| partial::if_range(head).is_some());
+        let (theirs, now) = (response.headers(), Timestamp::now());
+        let same = head.is_none_or(|head| partial::is_same_representation(head, theirs, now));
         match status {
             StatusCode::PARTIAL_CONTENT => {
                 let said = partial::part(response.headers())

@@ -1,12 +1,19 @@
 //! The servers behind the cache, and requests to them.
 
+use crate::client::{Client, OnInterim};
 use crate::settings;
 use futures_util::Stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use reqwest::{Client, Response, redirect};
+use hyper_util::client::legacy;
+use reqwest::Response;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+use stratus_cache_policy::hop;
+use stratus_serve::Interim;
 use url::Url;
 
 /// A server whose answers are kept.
@@ -17,6 +24,7 @@ pub(crate) struct Upstream {
     pub(crate) base: Url,
     client: Client,
     login: Option<HeaderValue>,
+    store_private: bool,
     pub(crate) head_time: Duration,
     complete_from: u8,
     pub(crate) manifests: bool,
@@ -29,7 +37,10 @@ pub(crate) struct Upstream {
 pub(crate) enum UpstreamError {
     /// It could not be reached, or broke off.
     #[error("`{url}` cannot be reached: {}", root(source))]
-    Connection { url: String, source: reqwest::Error },
+    Connection { url: String, source: legacy::Error },
+    /// It has characters that no request can have.
+    #[error("`{0}` cannot be asked for")]
+    Target(String),
     /// It accepted the connection and did not answer in time.
     #[error("`{url}` did not answer within {} s", .after.as_secs())]
     Silent { url: String, after: Duration },
@@ -39,7 +50,7 @@ pub(crate) enum UpstreamError {
 }
 
 /// The innermost cause, which says most.
-fn root(error: &reqwest::Error) -> String {
+fn root(error: &legacy::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -58,13 +69,13 @@ pub enum UpstreamSetupError {
         /// Why.
         source: std::io::Error,
     },
-    /// The certificates in the file cannot be used, or the system's cannot be found.
+    /// The authorities in the file cannot be used, or the system's cannot be found.
     #[error("no client can be made for `{url}`")]
     Client {
         /// The upstream.
         url: Url,
         /// Why.
-        source: reqwest::Error,
+        source: Box<rustls::Error>,
     },
     /// The file with the password cannot be used.
     #[error("cannot use the password in `{path}`: {reason}")]
@@ -82,23 +93,9 @@ impl Upstream {
         settings: &settings::Upstream,
         received: Arc<AtomicU64>,
     ) -> Result<Self, UpstreamSetupError> {
-        let mut builder = Client::builder()
-            .http1_only()
-            .tcp_nodelay(true)
-            .redirect(redirect::Policy::none())
-            .connect_timeout(settings.connect_time)
-            .read_timeout(settings.stall_time)
-            .pool_idle_timeout(Duration::from_secs(50))
-            .no_proxy();
-        if let Some(path) = &settings.ca {
-            let pem = std::fs::read(path)
-                .map_err(|source| UpstreamSetupError::Authorities { path: path.clone(), source })?;
-            let client = |source| UpstreamSetupError::Client { url: settings.url.clone(), source };
-            let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(client)?;
-            builder = builder.tls_certs_only(roots);
-        }
-        let client = builder
-            .build()
+        let authorities = settings.ca.as_deref().map(authorities).transpose()?;
+        let client = Client::new(authorities, settings.connect_time, settings.stall_time)
+            .map_err(Box::new)
             .map_err(|source| UpstreamSetupError::Client { url: settings.url.clone(), source })?;
         Ok(Self {
             prefix: settings.prefix.clone(),
@@ -106,6 +103,7 @@ impl Upstream {
             base: settings.url.clone(),
             client,
             login: settings.login()?,
+            store_private: settings.store_private,
             head_time: settings.head_time,
             complete_from: settings.complete_from,
             manifests: settings.manifests,
@@ -121,8 +119,8 @@ impl Upstream {
     }
 
     /// The upstream's URL of a path and query that came to the cache. Kept as they are spelled, but
-    /// for what no URL can have.
-    pub(crate) fn url(&self, path_and_query: &str) -> Url {
+    /// for what no URL can have; `None` where its dots lead out of the upstream's folder.
+    pub(crate) fn url(&self, path_and_query: &str) -> Option<Url> {
         let (path, query) = match path_and_query.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (path_and_query, None),
@@ -132,7 +130,20 @@ impl Upstream {
         let base = self.base.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}{rest}"));
         url.set_query(query);
-        url
+        let below = url.path().strip_prefix(&base);
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')).then_some(url)
+    }
+
+    /// The headers of a request as the rules about storing must see them: our own login counts as
+    /// one, unless the site says that it stands for everybody.
+    pub(crate) fn with_login(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        if let Some(login) = &self.login
+            && !self.store_private
+        {
+            headers.insert(header::AUTHORIZATION, login.clone());
+        }
+        headers
     }
 
     /// Whether the rest of an object is fetched though nobody asked for it.
@@ -147,6 +158,18 @@ impl Upstream {
         &self,
         method: Method,
         url: &Url,
+        headers: HeaderMap,
+        body: Option<reqwest::Body>,
+    ) -> Result<Response, UpstreamError> {
+        self.send_for(None, method, url, headers, body).await
+    }
+
+    /// The same for a client that hears of interim responses.
+    pub(crate) async fn send_for(
+        &self,
+        client: Option<&Interim>,
+        method: Method,
+        url: &Url,
         mut headers: HeaderMap,
         body: Option<reqwest::Body>,
     ) -> Result<Response, UpstreamError> {
@@ -157,22 +180,38 @@ impl Upstream {
             headers.insert(header::AUTHORIZATION, login.clone());
         }
         let sends_body = body.is_some();
-        let mut request = self.client.request(method, url.clone()).headers(headers);
-        if let Some(body) = body {
-            request = request.body(body);
-        }
-        let failed = |source: reqwest::Error| UpstreamError::Connection {
-            url: url.to_string(),
-            source: source.without_url(),
-        };
+        let mut request = http::Request::new(body.unwrap_or_default());
+        *request.method_mut() = method;
+        *request.uri_mut() =
+            url.as_str().parse().map_err(|_| UpstreamError::Target(url.to_string()))?;
+        *request.headers_mut() = headers;
+        let on_interim = client.cloned().map(|client| -> OnInterim {
+            Box::new(move |status, headers| {
+                let mut headers = headers.clone();
+                hop::strip(&mut headers);
+                client.send(status, &headers);
+            })
+        });
+        let failed = |source| UpstreamError::Connection { url: url.to_string(), source };
+        let sent = self.client.send(request, on_interim);
         if sends_body {
             // However long the body takes to go out.
-            return request.send().await.map_err(failed);
+            return sent.await.map_err(failed);
         }
-        match tokio::time::timeout(self.head_time, request.send()).await {
+        match tokio::time::timeout(self.head_time, sent).await {
             Ok(answer) => answer.map_err(failed),
             Err(_) => Err(UpstreamError::Silent { url: url.to_string(), after: self.head_time }),
         }
+    }
+}
+
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, UpstreamSetupError> {
+    let bad = |source| UpstreamSetupError::Authorities { path: path.to_owned(), source };
+    let pem = std::fs::read(path).map_err(bad)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(bad(io::Error::other("it holds no certificate"))),
+        found => found.map_err(|error| bad(io::Error::other(error.to_string()))),
     }
 }
 

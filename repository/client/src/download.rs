@@ -28,6 +28,8 @@ pub struct Download<'a> {
     pub options: FetchOptions,
     /// Whether an image that its endorser has withdrawn is pulled all the same.
     pub even_if_deprecated: bool,
+    /// The site's cache, which is asked for the image before the repository.
+    pub cache: Option<Url>,
 }
 
 /// An appliance that was found and whose manifest is accepted.
@@ -68,7 +70,18 @@ impl Download<'_> {
             Form::Inflated => format!("{}.img", path.name()).into(),
             Form::Compressed => path.file_name(FileKind::Image).into(),
         });
-        let places = places(file(FileKind::Image), &accepted.manifest);
+        let own = file(FileKind::Image);
+        let near =
+            self.cache.as_ref().map(|cache| below(cache, &Route::file(&path, FileKind::Image)));
+        let near = match near {
+            Some(near) if repository.answers(&near).await => Some(near),
+            Some(near) => {
+                notes.push(away(&near));
+                None
+            }
+            None => None,
+        };
+        let places = places(near, own, &accepted.manifest);
         Ok(Found { path, manifest: accepted.manifest, bytes, notes, target, places })
     }
 
@@ -106,9 +119,23 @@ impl Download<'_> {
     }
 }
 
-/// The repository's own copy first, then the places that the manifest names, each once.
-fn places(own: Url, manifest: &Manifest) -> Vec<Url> {
-    let mut places = vec![own];
+/// Where the cache has what the repository has.
+fn below(cache: &Url, route: &Route) -> Url {
+    let mut url = cache.clone();
+    let prefix = cache.path().trim_end_matches('/').to_owned();
+    url.set_path(&format!("{prefix}{}", route.to_path()));
+    url
+}
+
+fn away(cache: &Url) -> String {
+    let address = cache.origin().ascii_serialization();
+    format!("the cache at {address} does not answer; the image comes from the repository itself")
+}
+
+/// The cache's copy first, then the repository's own, then the places that the manifest names, each
+/// once.
+fn places(near: Option<Url>, own: Url, manifest: &Manifest) -> Vec<Url> {
+    let mut places: Vec<Url> = near.into_iter().chain([own]).collect();
     let named = manifest.locations.iter().filter_map(|text| Url::parse(text.trim()).ok());
     for url in named.filter(|url| matches!(url.scheme(), "https" | "http")) {
         if !places.contains(&url) && places.len() < PLACES {
@@ -131,7 +158,7 @@ mod tests {
         {
             manifest.locations.push(text.to_owned());
         }
-        let found: Vec<String> = places(own, &manifest).iter().map(Url::to_string).collect();
+        let found: Vec<String> = places(None, own, &manifest).iter().map(Url::to_string).collect();
         assert_eq!(found, ["https://a/images/x.img.gz", "https://b/x.gz", "http://d/y"]);
     }
 }

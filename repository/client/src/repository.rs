@@ -133,6 +133,12 @@ impl Repository {
         self.request(method, url)
     }
 
+    /// Whether somebody answers there, asked once; what the answer is does not matter.
+    pub(crate) async fn answers(&self, url: &Url) -> bool {
+        let asked = self.request(Method::HEAD, url).timeout(CONNECT_TIME).send().await;
+        asked.is_ok_and(|response| !response.status().is_server_error())
+    }
+
     /// Sends a request that changes nothing, or nothing more when it is repeated, until it is
     /// answered. Gives the answer whatever its status, unless that is a passing one.
     pub(crate) async fn send(

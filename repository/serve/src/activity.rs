@@ -7,7 +7,7 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::Limits;
+use crate::{Limits, interim::Queue};
 
 /// The idle timeout while connections wait for a place.
 pub(crate) const CROWDED_IDLE: Duration = Duration::from_secs(5);
@@ -80,7 +80,10 @@ pub(crate) fn deadline(
 
 /// The notes of one connection.
 #[derive(Debug)]
-pub(crate) struct Activity(Mutex<Notes>);
+pub(crate) struct Activity {
+    notes: Mutex<Notes>,
+    interim: Arc<Queue>,
+}
 
 #[derive(Debug)]
 struct Notes {
@@ -92,11 +95,17 @@ struct Notes {
 impl Activity {
     pub(crate) fn new() -> Arc<Activity> {
         let phase = Phase::New { since: Instant::now() };
-        Arc::new(Activity(Mutex::new(Notes { phase, open: 0, unread_upload: false })))
+        let notes = Mutex::new(Notes { phase, open: 0, unread_upload: false });
+        Arc::new(Activity { notes, interim: Arc::default() })
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Interim responses that wait.
+    pub(crate) fn interim(&self) -> &Arc<Queue> {
+        &self.interim
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -144,7 +153,7 @@ impl Drop for OpenRequest {
     }
 }
 
-/// A stream that notes when bytes come in. For HTTP/1, above TLS.
+/// A stream that notes when bytes come in, and sends interim responses. For HTTP/1, above TLS.
 pub(crate) struct Noted<S> {
     stream: S,
     activity: Arc<Activity>,
@@ -181,7 +190,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let this = &mut *self;
+        ready!(this.activity.interim.poll_rest(&mut this.stream, cx))?;
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -189,7 +200,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let this = &mut *self;
+        ready!(this.activity.interim.poll_rest(&mut this.stream, cx))?;
+        Pin::new(&mut this.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -197,7 +210,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let this = &mut *self;
+        ready!(this.activity.interim.poll_send(&mut this.stream, cx))?;
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -38,6 +38,7 @@ mod accept;
 mod activity;
 mod connection;
 pub mod file_body;
+mod interim;
 mod limits;
 mod listen;
 mod raw;
@@ -47,6 +48,7 @@ mod stall;
 mod streams;
 mod tls;
 
+pub use interim::Interim;
 pub use limits::Limits;
 pub use listen::{BindError, Bound, Listen};
 pub use request::{Peer, RequestBodyError};

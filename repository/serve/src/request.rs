@@ -20,6 +20,7 @@ use tower::Service as _;
 
 use crate::{
     activity::{Activity, OpenRequest},
+    interim::Interim,
     stall::StallTimer,
     streams,
 };
@@ -69,6 +70,9 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
     fn call(&self, mut request: Request<Incoming>) -> Answering {
         let open = self.activity.request();
         request.extensions_mut().insert(self.peer.clone());
+        let interim = (request.version() == Version::HTTP_11)
+            .then(|| self.activity.interim().request())
+            .inspect(|interim| drop(request.extensions_mut().insert(interim.clone())));
         let http2 = request.version() == Version::HTTP_2;
         let linger = http2.then_some(self.linger_timeout);
         let request = request.map(|body| Upload {
@@ -79,13 +83,17 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             limit: self.body_idle_timeout,
             activity: Arc::clone(&self.activity),
         });
-        Answering { route: Box::pin(self.router.clone().call(request)), open: Some(open) }
+        let route = Box::pin(self.router.clone().call(request));
+        Answering { route, interim, answer: None, open: Some(open) }
     }
 }
 
 /// The router's answer to come.
 pub(crate) struct Answering {
     route: Pin<Box<RouteFuture<Infallible>>>,
+    interim: Option<Interim>,
+    /// The answer, while interim ones wait before it.
+    answer: Option<Response<axum::body::Body>>,
     open: Option<OpenRequest>,
 }
 
@@ -93,7 +101,18 @@ impl Future for Answering {
     type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Ok(response) = ready!(self.route.as_mut().poll(cx));
+        let response = match self.answer.take() {
+            Some(response) => response,
+            None => {
+                self.interim.iter().for_each(|interim| interim.watch(cx));
+                let Ok(response) = ready!(self.route.as_mut().poll(cx));
+                response
+            }
+        };
+        if self.interim.as_ref().is_some_and(|interim| interim.poll_over(cx).is_pending()) {
+            self.answer = Some(response);
+            return Poll::Pending;
+        }
         let open = self.open.take();
         Poll::Ready(Ok(response.map(|body| Answer { body, _open: open })))
     }

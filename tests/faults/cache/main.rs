@@ -10,6 +10,7 @@ mod breaks;
 mod chain;
 mod clients;
 mod digests;
+mod elsewhere;
 mod full;
 mod killed;
 mod lies;

@@ -178,7 +178,7 @@ fn a_data_file_cut_short_is_filled_again() {
 }
 
 #[test]
-fn a_data_file_cut_short_while_it_is_served_is_filled_again() {
+fn a_data_file_cut_short_while_it_is_served_is_thrown_away() {
     let bytes = noise(3 * MIB, 111);
     for digest in [false, true] {
         let stage = stocked("/a", &bytes, digest);
@@ -188,8 +188,8 @@ fn a_data_file_cut_short_while_it_is_served_is_filled_again() {
             let readings =
                 [stage.begin("/a", &[]), stage.begin("/a", &[("range", "bytes=2600000-")])];
             let [whole, part] = readings.map(|reading| stage.end(reading));
-            whole.is("all", 200, &bytes);
-            part.is("a part", 206, &bytes[2_600_000..]);
+            // They may have been broken off, or have come late enough for the new one.
+            assert!(whole.begins(&bytes) && part.begins(&bytes[2_600_000..]), "a wrong byte");
             stage.recovers("/a", &bytes);
         }
     }

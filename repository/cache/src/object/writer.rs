@@ -9,9 +9,12 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use stratus_cache_policy::flight::Run;
+use stratus_cache_policy::spans::Spans;
 
 /// Bytes that are read at once when a digest is made from the file.
 const READ_BYTES: usize = 1 << 20;
+/// Bytes that one line of the journal is about, where no piece says otherwise.
+const RECORD_BYTES: u64 = 256 << 10;
 
 /// The digest of the first bytes, as far as they came in order.
 #[derive(Clone, Default)]
@@ -42,15 +45,17 @@ pub(crate) struct Writer {
     at: u64,
     /// Of the piece that is being received.
     piece: Sha256,
-    piece_crc: crc32fast::Hasher,
+    /// Of the bytes that are not in the journal yet, and where they begin.
+    crc: crc32fast::Hasher,
+    noted: u64,
 }
 
 impl Writer {
     pub(crate) fn new(object: Arc<Object>, run: Run) -> Result<Self, WriteFault> {
-        let file = object.data().map_err(WriteFault::Io)?;
+        let file = Arc::clone(object.data().map_err(WriteFault::Io)?.file());
         let at = run.at;
-        let (piece, piece_crc) = (Sha256::new(), crc32fast::Hasher::new());
-        Ok(Self { object, file, run, at, piece, piece_crc })
+        let (piece, crc) = (Sha256::new(), crc32fast::Hasher::new());
+        Ok(Self { object, file, run, at, piece, crc, noted: at })
     }
 
     /// Where the next byte goes.
@@ -62,7 +67,8 @@ impl Writer {
     pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<bool, WriteFault> {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
         // Where the length was known, room was made before the first byte came.
-        if self.object.total().is_none() && self.object.is_over_budget() {
+        let bytes = batch.iter().map(|part| part.len() as u64).sum();
+        if self.object.total().is_none() && !self.object.has_room_for(bytes) {
             return Err(WriteFault::NoRoom);
         }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
@@ -79,13 +85,48 @@ impl Writer {
             let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
             let bytes = &bytes[..take];
             self.put(bytes)?;
-            self.piece_crc.update(bytes);
             self.at += bytes.len() as u64;
         }
-        let crc = std::mem::take(&mut self.piece_crc).finalize();
         let bytes = start..self.at;
         self.object.sum_up(&bytes, batch);
-        Ok(self.object.arrived(&self.run, Record { bytes, crc }))
+        if self.object.has_none(&bytes) {
+            self.sum_record(batch, bytes.end - bytes.start);
+        } else {
+            self.note_up_to(bytes.start);
+            // What was there already is in the journal; the rest is read again for its checksum.
+            self.object.note_unnoted(&bytes);
+            self.noted = bytes.end;
+        }
+        let is_last = end.is_some_and(|end| self.at >= end);
+        if self.at - self.noted >= RECORD_BYTES || is_last {
+            self.finish();
+        }
+        Ok(self.object.arrived(&self.run, &bytes))
+    }
+
+    fn sum_record(&mut self, batch: &[Bytes], bytes: u64) {
+        let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
+        for part in batch {
+            let take = left.min(part.len());
+            self.crc.update(&part[..take]);
+            left -= take;
+        }
+    }
+
+    /// Puts what came since the last line into the journal.
+    pub(crate) fn finish(&mut self) {
+        // Half of a piece is nothing to note.
+        if self.object.promise.pieces.is_none() {
+            self.note_up_to(self.at);
+        }
+    }
+
+    fn note_up_to(&mut self, end: u64) {
+        if self.noted < end {
+            let crc = std::mem::take(&mut self.crc).finalize();
+            self.object.note_bytes(Record { bytes: self.noted..end, crc });
+            self.noted = end;
+        }
     }
 
     /// Only whole pieces may be read, after they were compared.
@@ -108,7 +149,7 @@ impl Writer {
                 let part = bytes.split_to(left.min(bytes.len()));
                 self.put(&part)?;
                 self.piece.update(&part);
-                self.piece_crc.update(&part);
+                self.crc.update(&part);
                 self.at += part.len() as u64;
                 if self.at == piece.end && self.piece_ends(number, piece)? {
                     return Ok(true);
@@ -120,14 +161,18 @@ impl Writer {
 
     fn piece_ends(&mut self, number: u64, piece: Range<u64>) -> Result<bool, WriteFault> {
         let digest: [u8; 32] = std::mem::take(&mut self.piece).finalize().into();
-        let crc = std::mem::take(&mut self.piece_crc).finalize();
+        let crc = std::mem::take(&mut self.crc).finalize();
         let pieces = self.object.promise.pieces.as_ref();
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         if pieces.and_then(|pieces| pieces.sha256.get(number)) != Some(&digest) {
             self.at = piece.start;
             return Err(WriteFault::WrongPiece(piece));
         }
-        Ok(self.object.arrived(&self.run, Record { bytes: piece, crc }))
+        if self.object.has_none(&piece) {
+            self.object.note_bytes(Record { bytes: piece.clone(), crc });
+        }
+        self.noted = piece.end;
+        Ok(self.object.arrived(&self.run, &piece))
     }
 
     /// Writes where nothing is yet: what is there may be being read.
@@ -151,35 +196,38 @@ fn fault(error: std::io::Error) -> WriteFault {
 }
 
 impl Object {
-    /// Bytes are in the file: notes them and lets readers have them. Answers whether the run has all
-    /// it is for.
-    fn arrived(&self, run: &Run, record: Record) -> bool {
+    /// Whether none of these bytes are there.
+    fn has_none(&self, bytes: &Range<u64>) -> bool {
+        self.state().flight.present().gaps(bytes).as_slice() == [bytes.clone()]
+    }
+
+    /// Bytes are in the file: lets readers have them. Answers whether the run has all it is for.
+    fn arrived(&self, run: &Run, bytes: &Range<u64>) -> bool {
         let mut state = self.state();
-        let fresh = state.flight.present().gaps(&record.bytes);
-        let bytes: u64 = fresh.iter().map(|gap| gap.end - gap.start).sum();
-        self.shared.grew(bytes);
-        // A checksum over what was there already says nothing of these bytes in the file.
-        let whole = fresh.as_slice() == [record.bytes.clone()];
-        let over = state.flight.arrived(run.id, record.bytes.clone());
-        if whole {
-            let line = Line::Bytes(record.bytes.start, record.bytes.end, record.crc);
-            self.note(&line);
-            let at = state.records.partition_point(|r| r.bytes.start < record.bytes.start);
-            state.records.insert(at, record);
-        } else {
-            for gap in fresh {
-                self.record_from_file(&mut state, gap);
-            }
-        }
+        let gaps = state.flight.present().gaps(bytes);
+        self.shared.grew(gaps.iter().map(|gap| gap.end - gap.start).sum());
+        let over = state.flight.arrived(run.id, bytes.clone());
         wake(&mut state);
         over
     }
 
-    fn record_from_file(&self, state: &mut super::State, bytes: Range<u64>) {
-        let Ok(crc) = self.crc_of(&bytes) else { return };
-        self.note(&Line::Bytes(bytes.start, bytes.end, crc));
-        let at = state.records.partition_point(|r| r.bytes.start < bytes.start);
-        state.records.insert(at, Record { bytes, crc });
+    /// Notes what bytes there are.
+    fn note_bytes(&self, record: Record) {
+        self.note(&Line::Bytes(record.bytes.start, record.bytes.end, record.crc));
+        let mut state = self.state();
+        let at = state.records.partition_point(|r| r.bytes.start < record.bytes.start);
+        state.records.insert(at, record);
+    }
+
+    /// Notes the bytes of a range that no record is about yet.
+    fn note_unnoted(&self, range: &Range<u64>) {
+        let mut noted = Spans::default();
+        self.state().records.iter().for_each(|record| noted.insert(record.bytes.clone()));
+        for bytes in noted.gaps(range) {
+            if let Ok(crc) = self.crc_of(&bytes) {
+                self.note_bytes(Record { bytes, crc });
+            }
+        }
     }
 
     /// The checksum of bytes in the file.
@@ -199,7 +247,7 @@ impl Object {
         while !range.is_empty() {
             let want = usize::try_from(range.end - range.start).unwrap_or(READ_BYTES);
             let part = &mut buffer[..want.min(READ_BYTES)];
-            data.read_exact_at(part, range.start)?;
+            data.file().read_exact_at(part, range.start)?;
             each(part);
             range.start += part.len() as u64;
         }

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use stratus_serve::file_body::MappedFile;
 
 /// Files kept open when nobody uses them.
 const KEPT: usize = 512;
@@ -16,21 +17,21 @@ pub(crate) struct Shared {
     budget: u64,
     occupied: AtomicU64,
     /// The one used longest ago first.
-    recent: Mutex<VecDeque<Arc<File>>>,
+    recent: Mutex<VecDeque<Arc<MappedFile>>>,
 }
 
 /// A file that is opened when somebody needs it.
 #[derive(Debug, Default)]
-pub(crate) struct Lazy(Mutex<Weak<File>>);
+pub(crate) struct Lazy(Mutex<Weak<MappedFile>>);
 
 impl Shared {
     pub(crate) fn new(budget: u64) -> Self {
         Self { budget, ..Self::default() }
     }
 
-    /// Whether the objects take as much as they may.
-    pub(crate) fn is_over_budget(&self) -> bool {
-        self.occupied() >= self.budget
+    /// Whether the objects may take so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.occupied().saturating_add(bytes) <= self.budget
     }
 
     /// Bytes of all objects.
@@ -48,7 +49,13 @@ impl Shared {
 
     /// The file, for reading and writing. As long as somebody holds it, it is the same one, whatever
     /// happened to its name.
-    pub(crate) fn open(&self, lazy: &Lazy, path: &Path) -> std::io::Result<Arc<File>> {
+    /// `length` bytes of it are mapped, where the length is known.
+    pub(crate) fn open(
+        &self,
+        lazy: &Lazy,
+        path: &Path,
+        length: Option<u64>,
+    ) -> std::io::Result<Arc<MappedFile>> {
         let mut open = lazy.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.upgrade() {
             return Ok(file);
@@ -60,13 +67,14 @@ impl Shared {
                 _ => Err(error),
             }
         })?;
-        let file = Arc::new(file);
+        // A file is made as long as it will be, and never made shorter.
+        let file = Arc::new(MappedFile::new(file, length.unwrap_or(0)));
         *open = Arc::downgrade(&file);
         self.keep(Arc::clone(&file));
         Ok(file)
     }
 
-    fn keep(&self, file: Arc<File>) {
+    fn keep(&self, file: Arc<MappedFile>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.push_back(file);
         if recent.len() > KEPT {

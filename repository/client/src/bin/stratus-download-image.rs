@@ -12,6 +12,7 @@ use stratus_manifest::Policy;
 use stratus_manifest::policy::PolicyFile;
 use stratus_model::{AppliancePath, Manifest};
 use stratus_terminal::{AtomicFile, Exit, Failure, Progress, ProgressMode, Settings};
+use url::Url;
 
 mod shared;
 
@@ -51,6 +52,9 @@ struct Arguments {
     /// Keep the signed manifest in this file
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// The site's cache, which is asked for the image before the repository
+    #[arg(long, value_name = "URL", env = "STRATUS_CACHE", help_heading = "Repository")]
+    cache: Option<String>,
     /// Connections for a large image
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=32), env = "STRATUS_CONNECTIONS")]
     connections: Option<u16>,
@@ -92,6 +96,7 @@ async fn download(arguments: Arguments) -> anyhow::Result<Exit> {
             ..FetchOptions::default()
         },
         even_if_deprecated: arguments.even_if_deprecated,
+        cache: cache(arguments.cache.as_deref().or(settings.cache.as_deref()))?,
     };
     let found = order.find(&repository).await.map_err(shared::failure)?;
     found.notes.iter().for_each(|note| stratus_terminal::warn(note));
@@ -146,6 +151,21 @@ fn anchors(path: Option<&Path>) -> anyhow::Result<Anchors> {
             .because(error)
     })?;
     Ok(loaded)
+}
+
+/// The cache's bytes are compared with the signed manifest like all others, so plain HTTP will do.
+fn cache(address: Option<&str>) -> anyhow::Result<Option<Url>> {
+    let Some(address) = address else { return Ok(None) };
+    let url = Url::parse(address).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    let wrong = || {
+        Failure::usage(format!("`{address}` is not the address of a cache"))
+            .hint("write it as `http://host[:port]`")
+    };
+    Ok(Some(url.ok_or_else(wrong)?))
 }
 
 fn policy(path: Option<&Path>) -> anyhow::Result<Option<Policy>> {

@@ -41,6 +41,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use self::buffer::{BUFFER_BYTES, Buffer};
+pub use self::window::MappedFile;
 pub(crate) use self::{
     stream::FileStream,
     window::{WINDOWS, Windows},
@@ -56,6 +57,8 @@ const MAPPED_FROM: u64 = BUFFER_BYTES as u64;
 #[derive(Debug)]
 pub struct FileBody {
     file: Arc<File>,
+    /// The whole file, mapped already.
+    mapped: Option<Arc<MappedFile>>,
     parts: VecDeque<Part>,
     remaining: u64,
     /// A read on a blocking thread, of the next piece of the first part.
@@ -108,11 +111,17 @@ impl FileBody {
         FileBody::parts(file, [Part::File(range)])
     }
 
+    /// The bytes `range` of a file that is mapped already.
+    pub fn mapped(file: &Arc<MappedFile>, range: Range<u64>) -> FileBody {
+        let body = FileBody::new(Arc::clone(file.file()), range);
+        FileBody { mapped: Some(Arc::clone(file)), ..body }
+    }
+
     /// Several parts, one after the other.
     pub fn parts(file: Arc<File>, parts: impl IntoIterator<Item = Part>) -> FileBody {
         let parts: VecDeque<Part> = parts.into_iter().filter(|part| part.len() > 0).collect();
         let remaining = parts.iter().map(Part::len).fold(0, u64::saturating_add);
-        FileBody { file, parts, remaining, reading: None }
+        FileBody { file, mapped: None, parts, remaining, reading: None }
     }
 
     /// Bytes still to come: the Content-Length before the first piece was taken.
@@ -152,6 +161,10 @@ impl FileBody {
         let length = self.length(range.start)?;
         if length < range.start + len {
             return Err(FileBodyError::Truncated { length, end: range.end });
+        }
+        let whole = self.mapped.as_ref().zip(usize::try_from(len).ok());
+        if let Some(bytes) = whole.and_then(|(file, len)| file.open(windows, range.start, len)) {
+            return Ok(Some(bytes));
         }
         let len = usize::try_from(len).expect("8 MiB are addressable");
         Ok(windows.open(&self.file, range.start, len).ok())

@@ -36,6 +36,46 @@ pub(crate) struct Window {
     offset: u64,
 }
 
+/// A whole file that is mapped once, for as long as it is open: answers from it need no mapping of
+/// their own. For files that many small answers come from, and that never become shorter.
+#[derive(Debug)]
+pub struct MappedFile {
+    file: Arc<File>,
+    window: Option<Arc<Window>>,
+}
+
+impl MappedFile {
+    /// Maps the first `length` bytes, which must be in the file. Where that cannot be done, each
+    /// answer maps or reads what it needs.
+    pub fn new(file: File, length: u64) -> Self {
+        let file = Arc::new(file);
+        let length = usize::try_from(length).ok().filter(|length| *length > 0);
+        let map = length.and_then(|length| raw::map(&file, 0, length).ok());
+        let window = map.map(|map| Arc::new(Window { map, file: Arc::clone(&file), offset: 0 }));
+        Self { file, window }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Bytes of it, for a connection that knows `windows`; none if they are not mapped.
+    pub(super) fn open(&self, windows: &Windows, offset: u64, len: usize) -> Option<Bytes> {
+        let window = self.window.as_ref()?;
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(len).filter(|end| *end <= window.map.len())?;
+        windows.know(window);
+        Some(Bytes::from_owner(Held(Arc::clone(window))).slice(start..end))
+    }
+}
+
+impl std::fmt::Debug for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Window").field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
 impl Window {
     fn addresses(&self) -> Range<usize> {
         let start = self.map.as_ptr().addr();
@@ -76,10 +116,19 @@ impl Windows {
     pub(crate) fn open(&self, file: &Arc<File>, offset: u64, len: usize) -> io::Result<Bytes> {
         let map = raw::map(file, offset, len)?;
         let window = Arc::new(Window { map, file: Arc::clone(file), offset });
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|(_, window)| window.strong_count() > 0);
-        known.push((window.addresses(), Arc::downgrade(&window)));
+        self.know(&window);
         Ok(Bytes::from_owner(Held(window)))
+    }
+
+    /// Slices of this window are found from now on.
+    fn know(&self, window: &Arc<Window>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = Arc::downgrade(window);
+        if known.iter().any(|(_, other)| other.ptr_eq(&ours)) {
+            return;
+        }
+        known.retain(|(_, window)| window.strong_count() > 0);
+        known.push((window.addresses(), ours));
     }
 
     /// The place of `slice` in a file, if its first byte is in one of our windows.

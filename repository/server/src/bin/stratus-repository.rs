@@ -85,7 +85,8 @@ enum TokenTask {
     List,
     /// End one.
     Revoke {
-        /// Its name, as `list` shows it.
+        /// Its name, as `list` shows it; it may begin with a dash.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
 }

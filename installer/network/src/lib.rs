@@ -1,0 +1,1 @@
+//! Networks of a site as values: addresses, vnet templates, bridges, DHCP, firewall.

@@ -1,0 +1,1 @@
+//! OpenNebula's XML-RPC interface.

@@ -1,0 +1,15 @@
+//! The site file: every section, typed, with defaults and documentation.
+//!
+//! [`Site`] is the file as meant: complete and checked, so nothing below asks again whether a
+//! value makes sense. [`Site::parse`] is the only way to one; it reports every problem of the file
+//! at once, each with its place and its cure. Nothing here opens a file or asks a host.
+
+mod sections;
+mod values;
+
+pub use sections::{
+    Accounting, AddressSource, Burst, Cache, Database, Dhcp, Extent, Frontend, General, Hypervisor,
+    Identity, Interface, Lease, Monitor, Nat, Network, NetworkKind, Node, OpenNebula, Os, Packages,
+    Repository, Share, Site, Ssh, Sudo, Transport, Vlan, Vpn, VpnMode,
+};
+pub use values::{Domain, HostName, InterfaceName, MacAddress, MacPrefix, NetworkName, WrongValue};
