@@ -58,13 +58,24 @@ impl Joins {
 impl Lead {
     /// The head is there: those who wait hear of it, those who come look at the store.
     pub(crate) fn tell(self, outcome: Outcome) {
+        // Whoever hears of it and still has to ask must not join what is over.
+        self.leave();
         let _ = self.tell.send(Some(outcome));
+    }
+
+    fn leave(&self) {
+        let mut joins = self.joins.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = self.tell.subscribe();
+        // Another may lead by now.
+        if joins.get(&self.key).is_some_and(|waiting| waiting.same_channel(&own)) {
+            joins.remove(&self.key);
+        }
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.joins.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.leave();
     }
 }
 
@@ -79,6 +90,8 @@ impl Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Wake};
 
     #[tokio::test]
     async fn whoever_follows_hears_what_came_of_it() {
@@ -92,5 +105,30 @@ mod tests {
         let Join::Follow(follow) = joins.join("a") else { panic!("somebody leads") };
         drop(lead);
         assert!(matches!(follow.outcome().await, Outcome::Private));
+    }
+
+    /// Joins in the moment in which it is woken.
+    struct Hasty(Joins, Mutex<Option<Join>>);
+
+    impl Wake for Hasty {
+        fn wake(self: Arc<Self>) {
+            *self.1.lock().unwrap() = Some(self.0.join("a"));
+        }
+    }
+
+    #[test]
+    fn whoever_hears_of_it_may_lead_at_once() {
+        let joins = Joins::default();
+        let Join::Lead(lead) = joins.join("a") else { panic!("nobody was there") };
+        let Join::Follow(follow) = joins.join("a") else { panic!("somebody leads") };
+        let hasty = Arc::new(Hasty(joins.clone(), Mutex::default()));
+        let mut waiting = pin!(follow.outcome());
+        let waker = Arc::clone(&hasty).into();
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        lead.tell(Outcome::Private);
+        let next = hasty.1.lock().unwrap().take();
+        assert!(matches!(next, Some(Join::Lead(_))), "it joined what was over");
+        // And the one before took nothing of its successor's away.
+        assert!(matches!(joins.join("a"), Join::Follow(_)));
     }
 }
