@@ -17,7 +17,11 @@ pub struct Problem {
 
 /// Everything found wrong so far.
 #[derive(Clone, Debug, Default)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    all: Vec<Problem>,
+    /// Bytes of the text that no report shows.
+    hidden: Vec<Range<usize>>,
+}
 
 /// A file that cannot be used, with everything that is wrong in it.
 ///
@@ -32,22 +36,40 @@ pub struct Invalid {
 impl Problems {
     /// Notes a problem.
     pub fn add(&mut self, span: Range<usize>, message: impl Into<String>, cure: Option<String>) {
-        self.0.push(Problem { span, message: message.into(), cure });
+        self.all.push(Problem { span, message: message.into(), cure });
+    }
+
+    /// The text there is a secret: reports show stars in its place.
+    pub fn hide(&mut self, span: Range<usize>) {
+        self.hidden.push(span);
     }
 
     /// Takes over what somebody else noted.
     pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.all.extend(other.all);
+        self.hidden.extend(other.hidden);
     }
 
     /// Nothing if nothing is wrong, else the report. `file` is the name shown, `text` its content.
     pub fn into_result(mut self, file: &str, text: &str) -> Result<(), Invalid> {
-        if self.0.is_empty() {
+        if self.all.is_empty() {
             return Ok(());
         }
-        self.0.sort_by_key(|p| (p.span.start, p.span.end));
-        Err(Invalid { file: file.to_owned(), text: text.to_owned(), problems: self.0 })
+        self.all.sort_by_key(|p| (p.span.start, p.span.end));
+        let text = without(text, &self.hidden);
+        Err(Invalid { file: file.to_owned(), text, problems: self.all })
     }
+}
+
+/// The text with stars in some places; each other byte stays where it is.
+fn without(text: &str, hidden: &[Range<usize>]) -> String {
+    let is_hidden = |at: usize| hidden.iter().any(|span| span.contains(&at));
+    let star = |(at, c): (usize, char)| match c {
+        '\n' => c.to_string(),
+        _ if is_hidden(at) => "*".repeat(c.len_utf8()),
+        _ => c.to_string(),
+    };
+    text.char_indices().map(star).collect()
 }
 
 impl Invalid {

@@ -101,6 +101,14 @@ impl<'a> Section<'a> {
         self.problems.borrow_mut().add(span, message, cure);
     }
 
+    /// The same, where the value has a secret in it that no report may show.
+    pub fn complain_of_secret(&self, key: &str, message: &str, cure: Option<String>) {
+        if let Some(span) = self.item(key).and_then(Item::span) {
+            self.problems.borrow_mut().hide(span);
+        }
+        self.complain(key, message, cure);
+    }
+
     /// A text, if given.
     pub fn text(&self, key: &'static str) -> Option<String> {
         let item = self.ask(key)?;
