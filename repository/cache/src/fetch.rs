@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use jiff::Timestamp;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 use stratus_cache_policy::decide::without_conditions;
 use stratus_cache_policy::policy::for_one_client;
 use stratus_cache_policy::{
@@ -92,7 +93,7 @@ pub(crate) enum Fetched {
     /// fields for the one who asked alone.
     Object(Arc<Object>, StatusCode, HeaderMap),
     /// The answer is for this request alone; why it is not stored.
-    Private(Box<http::Response<Body>>, &'static str, Timestamp),
+    Private(Box<http::Response<Body>>, Unstored, Timestamp),
     /// The upstream fails, and what is stored is the better answer.
     Worse(Box<http::Response<Body>>, Timestamp),
     /// What was to be completed is not what the upstream has.
@@ -101,22 +102,68 @@ pub(crate) enum Fetched {
     Failed(Arc<str>, StatusCode),
 }
 
+/// Why an answer is not stored; for `detail` in `Cache-Status`.
+#[derive(Clone, Copy)]
+pub(crate) enum Unstored {
+    /// The rules do not allow it.
+    Forbidden(&'static str),
+    /// The answer is about a part that does not help anybody else.
+    Part,
+    /// The disk does not take it.
+    NoRoom(&'static str),
+}
+
+impl Unstored {
+    pub(crate) fn token(self) -> &'static str {
+        match self {
+            Self::Forbidden(token) | Self::NoRoom(token) => token,
+            Self::Part => "part",
+        }
+    }
+}
+
+impl Fetched {
+    /// What it means for those who wait.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Object(object, status, _) => Outcome::Object(Arc::clone(object), *status),
+            // It was about the range that this one asked for, or the next try may go better.
+            Self::Private(response, ..) if is_open(response.status()) => Outcome::Open,
+            Self::Private(_, Unstored::Part, _) | Self::Gone => Outcome::Open,
+            Self::Private(..) => Outcome::Private,
+            Self::Worse(response, _) => {
+                let status = response.status();
+                Outcome::Failed(format!("the upstream answered {status}").into(), status)
+            }
+            Self::Failed(why, status) => Outcome::Failed(Arc::clone(why), *status),
+        }
+    }
+}
+
+/// Whether an answer with this status says nothing about the next.
+fn is_open(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE)
+}
+
 /// Asks; those who wait hear of it through `lead`.
 pub(crate) async fn fetch(cache: &Cache, ask: Ask, lead: Option<Lead>) -> Fetched {
     let (tell, told) = oneshot::channel();
-    let own = cache.clone();
+    let (own, key) = (cache.clone(), ask.key.clone());
     tokio::spawn(async move {
         let fetched = run(&own, ask).await;
+        let outcome = fetched.outcome();
+        match (&outcome, &fetched) {
+            (Outcome::Object(..), _) => own.joins.bring_together(&key),
+            (Outcome::Private, Fetched::Private(_, Unstored::Forbidden(_), _))
+                if lead.is_some() =>
+            {
+                own.joins.keep_apart(&key, Instant::now());
+            }
+            _ => {}
+        }
         if let Some(lead) = lead {
-            lead.tell(match &fetched {
-                Fetched::Object(object, status, _) => Outcome::Object(Arc::clone(object), *status),
-                Fetched::Private(..) | Fetched::Gone => Outcome::Private,
-                Fetched::Worse(response, _) => {
-                    let status = response.status();
-                    Outcome::Failed(format!("the upstream answered {status}").into(), status)
-                }
-                Fetched::Failed(why, status) => Outcome::Failed(Arc::clone(why), *status),
-            });
+            lead.tell(outcome);
         }
         // Whoever asked may have left.
         let _ = tell.send(fetched);
@@ -303,7 +350,7 @@ fn take(
             {
                 cache.spool.remove(object);
             }
-            return private(response, refusal.token());
+            return private(response, Unstored::Forbidden(refusal.token()));
         }
     };
     let (at, total) = if status == StatusCode::PARTIAL_CONTENT {
@@ -312,7 +359,7 @@ fn take(
             Ok(part) if joinable && fits(&response, &part) && is_asked_for(ask, &part) => {
                 (part.range.start, part.total)
             }
-            _ => return private(response, "part"),
+            _ => return private(response, Unstored::Part),
         }
     } else {
         (0, length(&response, status))
@@ -333,7 +380,7 @@ fn take(
             let promise = Promise { sha256, ..promise };
             let object = cache.spool.unstored(&ask.key, stored, total, promise);
             let response = past_the_store(object, source, incoming);
-            return Fetched::Private(Box::new(response), why.token(), received);
+            return Fetched::Private(Box::new(response), Unstored::NoRoom(why.token()), received);
         }
     };
     // A part that begins inside a piece cannot be compared: the first reader asks for whole pieces.

@@ -18,6 +18,7 @@ use http_body::Body as _;
 use jiff::Timestamp;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::time::Instant;
 use stratus_cache_policy::decide::{Bypass, select};
 use stratus_cache_policy::outgoing::{Pseudonym, is_for_us};
 use stratus_cache_policy::request_directives::RequestDirectives;
@@ -41,7 +42,7 @@ pub(crate) struct Inner {
     pub(crate) upstreams: Vec<Arc<Upstream>>,
     pub(crate) name: Pseudonym,
     pub(crate) metrics: Metrics,
-    joins: Joins,
+    pub(crate) joins: Joins,
 }
 
 impl Deref for Cache {
@@ -198,13 +199,17 @@ impl Cache {
                 }
                 continue;
             }
-            let lead = match self.joins.join(&asked.key) {
-                Join::Lead(lead) => lead,
+            let lead = match self.joins.join(&asked.key, Instant::now()) {
+                Join::Lead(lead) => Some(lead),
+                Join::Alone => None,
                 Join::Follow(follow) => {
                     let outcome = follow.outcome().await;
-                    // What must be validated at each use is validated for this one, too.
-                    alone = matches!(&outcome, Outcome::Object(object, _)
-                        if object.head().matches(&asked.headers));
+                    alone = match &outcome {
+                        // What must be validated at each use is validated for this one, too.
+                        Outcome::Object(object, _) => object.head().matches(&asked.headers),
+                        Outcome::Private => true,
+                        Outcome::Open | Outcome::Failed(..) => false,
+                    };
                     match self.follow(asked, outcome, why, stored.as_ref()) {
                         Some(response) => return response,
                         None => continue,
@@ -218,7 +223,7 @@ impl Cache {
                 Next::Pass(_) => continue,
             };
             let stored = known.reserve().cloned();
-            let fetched = fetch(self, asked.ask(known), Some(lead)).await;
+            let fetched = fetch(self, asked.ask(known), lead).await;
             if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                 return response;
             }
@@ -307,7 +312,7 @@ impl Cache {
 
     /// Validates an object while it is served, unless somebody does already.
     fn revalidate_behind(&self, asked: &Asked, object: &Arc<Object>, conditions: Conditions) {
-        if let Join::Lead(lead) = self.joins.join(&asked.key) {
+        if let Join::Lead(lead) = self.joins.join(&asked.key, Instant::now()) {
             let ask = asked.ask(Known::stale(Arc::clone(object), conditions));
             let cache = self.clone();
             tokio::spawn(async move { fetch(&cache, ask, Some(lead)).await });
@@ -326,7 +331,7 @@ impl Cache {
             Outcome::Object(object, status) if self.suits(asked, &object) => {
                 self.answer_new(asked, &object, status, why, true)
             }
-            Outcome::Object(..) | Outcome::Private => None,
+            Outcome::Object(..) | Outcome::Private | Outcome::Open => None,
             Outcome::Failed(reason, status) => {
                 let instead = self.instead(asked, stored, Failure::Network);
                 Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
@@ -356,7 +361,7 @@ impl Cache {
                 Some(response)
             }
             Fetched::Private(response, refusal, received) => {
-                Some(self.passed(*response, refusal, received, why))
+                Some(self.passed(*response, refusal.token(), received, why))
             }
             Fetched::Worse(response, received) => {
                 let instead = self.instead(asked, stored, Failure::Status(response.status()));
