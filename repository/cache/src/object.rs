@@ -240,6 +240,13 @@ impl Object {
         self.shared.has_room_for(bytes)
     }
 
+    /// The disk is full: makes room for the rest, where others can go.
+    pub(super) fn make_room(&self) -> bool {
+        let missing = self.total().map(|total| total.saturating_sub(self.bytes()));
+        // What nobody new will get is not worth it.
+        self.is_sound() && self.shared.make_room(missing)
+    }
+
     /// From the first of these bytes that is not there to their end.
     pub(crate) fn gap(&self, range: &Range<u64>) -> Option<Range<u64>> {
         let at = self.state().flight.present().gaps(range).first()?.start;

@@ -110,7 +110,12 @@ impl Cache {
         metrics: Metrics,
     ) -> Self {
         let joins = Joins::default();
-        Self(Arc::new(Inner { settings, spool, upstreams, name, metrics, joins }))
+        let cache = Self(Arc::new(Inner { settings, spool, upstreams, name, metrics, joins }));
+        let inner = Arc::downgrade(&cache.0);
+        cache.spool.when_full(move |bytes| {
+            inner.upgrade().is_some_and(|inner| inner.spool.make_room(bytes))
+        });
+        cache
     }
 
     /// The upstream and URL for a path and query.

@@ -23,16 +23,13 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use stratus_cache_policy::Stored;
 use stratus_cache_policy::evict::{Resident, victims};
 
 /// How full the budget is made when room is needed, in percent: not each new object has to make room
 /// for itself.
 const LOW_WATER: u64 = 90;
-
-/// Room for a response of unknown length.
-const UNKNOWN: u64 = 64 << 20;
 
 /// Why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +76,7 @@ pub(crate) struct Spool {
     room: Room,
     index: RwLock<HashMap<Arc<str>, Vec<Arc<Object>>>>,
     shared: Arc<Shared>,
+    evicting: Mutex<()>,
     pub(crate) evicted: AtomicU64,
     _lock: File,
 }
@@ -105,6 +103,7 @@ impl Spool {
             room,
             index: RwLock::new(found),
             shared,
+            evicting: Mutex::default(),
             evicted: AtomicU64::new(0),
             _lock: lock,
         };
@@ -166,7 +165,7 @@ impl Spool {
         promise: Promise,
     ) -> Result<Arc<Object>, NotStored> {
         // Of what has no length nobody knows how much room it needs; it gets some to begin with.
-        let bytes = total.unwrap_or_else(|| UNKNOWN.min(self.room.size / 10));
+        let bytes = total.unwrap_or_else(|| self.shared.some());
         if !self.make_room(bytes) && total.is_some() {
             return Err(NotStored::NoRoom);
         }
@@ -286,8 +285,15 @@ impl Spool {
         object.leave();
     }
 
+    /// Who makes room when the disk is full in the middle of a transfer.
+    pub(crate) fn when_full(&self, make_room: impl Fn(u64) -> bool + Send + Sync + 'static) {
+        self.shared.when_full(Box::new(make_room));
+    }
+
     /// Makes room for so many bytes more, within the budget and above the floor of free space.
     pub(crate) fn make_room(&self, bytes: u64) -> bool {
+        // Two at once would choose the same to go, and count it twice.
+        let _one = self.evicting.lock().unwrap_or_else(PoisonError::into_inner);
         let budget = self.room.size;
         let over = self.occupied().saturating_add(bytes).saturating_sub(budget);
         let free = statvfs(&self.directory).map_or(u64::MAX, |fs| fs.f_bavail * fs.f_frsize);

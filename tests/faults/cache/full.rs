@@ -4,6 +4,7 @@ use crate::{MIB, Stage, image, noise, page, repr_digest};
 use std::fs;
 use std::io::Read;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use stratus_tests::{Cache, CacheSetup, Faults, Length, Page, run, tool};
 
 /// A disk for one of two objects of 8 MiB.
@@ -16,8 +17,14 @@ fn early() -> Faults {
     Faults { stall_after: Some(MIB as u64), ..Faults::default() }
 }
 
-/// Begins to read `path`, fills the disk with something else, and goes on; what the readers got.
+/// Begins to read `path`, fills the disk with something that stays, and goes on; what the readers
+/// got.
 fn overtaken(stage: &Stage, path: &str, first: Page) -> [stratus_tests::Got; 3] {
+    overtaken_by(stage, path, first, &["pin", "/other"])
+}
+
+/// The same; `then` is told the cache when the disk is full.
+fn overtaken_by(stage: &Stage, path: &str, first: Page, then: &[&str]) -> [stratus_tests::Got; 3] {
     let faults = first.faults.clone();
     stage.origin.put(path, first.with(early()));
     let asked: [&[(&str, &str)]; 3] = [&[], &[], &[("range", "bytes=100-6000000")]];
@@ -26,9 +33,27 @@ fn overtaken(stage: &Stage, path: &str, first: Page) -> [stratus_tests::Got; 3] 
     let other = noise(9 * MIB, 99);
     stage.origin.put("/other", page(&other));
     stage.get("/other", &[]).is("fills the disk", 200, &other);
+    idle(stage, "/other");
+    stage.cache.told(then);
     stage.origin.faults(path, faults);
     stage.origin.go_on();
     readings.map(|reading| stage.end(reading))
+}
+
+/// Waits until nobody reads or fills it: what is in use stays.
+fn idle(stage: &Stage, path: &str) {
+    let begun = Instant::now();
+    loop {
+        let list = stage.cache.told(&["list"]);
+        let is_busy = |object: &serde_json::Value| {
+            object["url"].as_str().is_some_and(|url| url.ends_with(path))
+                && (object["state"] == "filling" || object["readers"] != 0)
+        };
+        if !list.as_array().unwrap().iter().any(is_busy) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{list}");
+    }
 }
 
 /// The other object goes; then there is room again.
@@ -103,6 +128,27 @@ fn a_disk_that_becomes_full_on_the_way_is_gone_around() {
 }
 
 #[test]
+fn a_disk_that_becomes_full_on_the_way_is_made_room_on() {
+    let stage = small();
+    let (bytes, image_path) = (noise(8 * MIB, 94), "/images/b.img.gz");
+    let (image, manifest) = image(8 * MIB, 95);
+    stage.origin.put("/images/b.img.manifest.xml", page(manifest.as_bytes()));
+    for (path, bytes) in [("/a", &bytes), (image_path, &image)] {
+        let [first, second, part] = overtaken_by(&stage, path, page(bytes), &["status"]);
+        first.is("first", 200, bytes);
+        second.is("second", 200, bytes);
+        part.is("part", 206, &bytes[100..6_000_001]);
+        stage.rests(path);
+        let sent = stage.origin.tally(path).sent;
+        stage.recovers(path, bytes);
+        assert_eq!(stage.origin.tally(path).sent, sent, "{path} is stored");
+        let list = stage.cache.told(&["list"]).to_string();
+        assert!(!list.contains("/other"), "{list}");
+        stage.cache.told(&["purge", path]);
+    }
+}
+
+#[test]
 fn around_a_full_disk_broken_transfers_go_on_too() {
     let stage = small();
     let bytes = noise(8 * MIB, 83);
@@ -167,6 +213,7 @@ fn around_a_full_disk_another_version_is_not_mixed_in() {
     let other = noise(9 * MIB, 99);
     stage.origin.put("/other", page(&other));
     stage.get("/other", &[]).is("fills the disk", 200, &other);
+    stage.cache.told(&["pin", "/other"]);
     stage.origin.put("/a", page(&new));
     stage.origin.go_on();
     for reading in readings {

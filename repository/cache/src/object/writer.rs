@@ -68,7 +68,8 @@ impl Writer {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
         // Where the length was known, room was made before the first byte came.
         let bytes = batch.iter().map(|part| part.len() as u64).sum();
-        if self.object.total().is_none() && !self.object.has_room_for(bytes) {
+        let is_within = || self.object.total().is_some() || self.object.has_room_for(bytes);
+        if !is_within() && !(self.object.make_room() && is_within()) {
             return Err(WriteFault::NoRoom);
         }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
@@ -182,7 +183,12 @@ impl Writer {
         for gap in gaps {
             let within = |at: u64| usize::try_from(at - range.start).unwrap_or(usize::MAX);
             let part = bytes.get(within(gap.start)..within(gap.end)).unwrap_or_default();
-            self.file.write_all_at(part, gap.start).map_err(fault)?;
+            let write = || self.file.write_all_at(part, gap.start).map_err(fault);
+            match write() {
+                // Once: where that does not help, the disk has other troubles.
+                Err(WriteFault::NoRoom) if self.object.make_room() => write()?,
+                written => written?,
+            }
         }
         Ok(())
     }
