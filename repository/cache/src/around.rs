@@ -2,7 +2,7 @@
 //!
 //! The same rules as through the store: only bytes of the same representation are joined, pieces are
 //! compared before they go out, and where only the digest of the whole is known the end of it waits
-//! for the verdict. A transfer that breaks off goes on where it broke.
+//! for the verdict, if everything before is here. A transfer that breaks off goes on where it broke.
 
 use crate::fill;
 use crate::object::{Broken, HELD_BACK, Object};
@@ -187,6 +187,8 @@ impl Sieve {
                 Rule::Pieces { object: Arc::clone(object), size, total, piece: Vec::new() };
         } else if let Some(expected) = &object.promise.sha256
             && until.is_none_or(|until| until > total.unwrap_or(u64::MAX).saturating_sub(HELD_BACK))
+            // What lies before is not fetched only for the verdict.
+            && object.covers(&(0..at))
         {
             let own = Arc::clone(object);
             let summed = tokio::task::spawn_blocking(move || own.sum_beginning(at)).await;

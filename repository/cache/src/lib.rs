@@ -11,8 +11,8 @@
 //! ```
 //!
 //! What never happens: a reader gets a wrong byte and a clean end. Bytes of two versions are never
-//! joined (strong validators), bytes that have a digest are compared with it before the last of them
-//! goes out, and bytes from before a restart are compared with their checksums before they are
+//! joined (strong validators), bytes that have a digest are compared with it before all of them have
+//! gone out, and bytes from before a restart are compared with their checksums before they are
 //! served again.
 
 mod answer;

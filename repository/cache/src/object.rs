@@ -27,9 +27,18 @@ use stratus_cache_policy::flight::{Flight, Run, Step};
 use stratus_cache_policy::spans::Spans;
 use stratus_serve::file_body::MappedFile;
 
-/// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
-/// of something wrong.
+/// Of an answer that has to wait for the verdict, so many last bytes are held back.
 pub(crate) const HELD_BACK: u64 = 64 << 10;
+
+/// What a reader is about to read: from `at`, of a part of the object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Where the part begins.
+    pub(crate) from: u64,
+    pub(crate) at: u64,
+    /// Where the part ends; `None`: where the object does.
+    pub(crate) until: Option<u64>,
+}
 
 /// Why a reader gets no more bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -332,7 +341,7 @@ impl Object {
     pub(crate) fn poll_readable(
         self: &Arc<Self>,
         source: &Arc<Source>,
-        (at, until): (u64, Option<u64>),
+        place: Place,
         seen: &mut u64,
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Broken>> {
@@ -340,8 +349,9 @@ impl Object {
         if let Some(reason) = &state.condemned {
             return Poll::Ready(Err(Broken::Condemned(reason.clone())));
         }
+        let Place { at, until, .. } = place;
         let present = state.flight.present().reach(at);
-        let reach = self.allowed(&state, at, present);
+        let reach = self.allowed(&state, place, present);
         let ends = state.flight.total().is_some_and(|total| at >= total);
         if reach > at || (ends && self.may_end(&state)) {
             *seen = state.given_up.times;
@@ -389,13 +399,20 @@ impl Object {
     }
 
     /// How far readers may go of what is there.
-    fn allowed(&self, state: &State, at: u64, reach: u64) -> u64 {
+    ///
+    /// Whatever answers make up the whole, one of them must not end before the verdict. Those with
+    /// all of it wait; so does a part when everything is there, for the verdict is then about to
+    /// come. While other bytes are missing a part is not all that somebody has, and does not wait:
+    /// the one that needs the last of them will.
+    fn allowed(&self, state: &State, place: Place, reach: u64) -> u64 {
+        let Place { from, at, until } = place;
         let unchecked = state.unchecked.iter().find(|span| span.end > at);
         let reach = unchecked.map_or(reach, |span| reach.min(span.start.max(at)));
-        match state.flight.total() {
-            Some(total) if !self.may_end(state) => {
-                reach.min(total.saturating_sub(HELD_BACK)).max(at)
-            }
+        let total = state.flight.total();
+        let is_all = from == 0 && (until.is_none() || until == total);
+        let waits = !self.may_end(state) && (is_all || state.flight.is_complete());
+        match until.or(total) {
+            Some(end) if waits => reach.min(end.saturating_sub(HELD_BACK)).max(at),
             _ => reach,
         }
     }
