@@ -71,7 +71,9 @@ const ROWS: &[Row] = &[
                 // All of them are at the origin before one has an answer.
                 case.wait_asked(4);
                 case.release();
-                others.map(|other| other.join().unwrap().is(200));
+                for other in others {
+                    other.join().unwrap().is(200);
+                }
             });
         },
     ),

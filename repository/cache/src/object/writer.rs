@@ -69,7 +69,8 @@ impl Writer {
         // Where the length was known, room was made before the first byte came.
         let bytes = batch.iter().map(|part| part.len() as u64).sum();
         let is_within = || self.object.total().is_some() || self.object.has_room_for(bytes);
-        if !is_within() && !(self.object.make_room() && is_within()) {
+        let has_room = is_within() || (self.object.make_room() && is_within());
+        if !has_room {
             return Err(WriteFault::NoRoom);
         }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
