@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 21] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -19,6 +19,15 @@ const PROGRAMS: [(&str, &str); 12] = [
     ("unzip", "unzip"),
     ("nginx", "nginx-light"),
     ("nsenter", "util-linux"),
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("netplan", "netplan.io"),
+    ("nmcli", "network-manager"),
+    ("ifup", "ifupdown"),
+    ("ping", "iputils-ping"),
+    ("bash", "bash"),
+    ("python3", "python3"),
 ];
 
 /// Python modules by their file, and the Debian package that brings them.
