@@ -24,7 +24,7 @@ const IDLE: Duration = Duration::from_secs(50);
 
 /// Most bytes of one read. A transfer has one or two such buffers: enough that reads are few, and
 /// little enough for hundreds of transfers.
-const READ_BYTES: usize = 256 << 10;
+const READ_BYTES: usize = 128 << 10;
 
 /// What is done with interim responses.
 pub(crate) type OnInterim = Box<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>;

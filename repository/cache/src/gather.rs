@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 const MOST: usize = 1 << 20;
 const LEAST: usize = 64 << 10;
 /// Bytes that all transfers together may gather: the more there are, the smaller are their batches.
-const ALL: usize = 32 << 20;
+const ALL: usize = 16 << 20;
 /// How long a batch may take.
 const PATIENCE: Duration = Duration::from_millis(5);
 
@@ -144,7 +144,7 @@ mod tests {
     fn many_transfers_make_small_batches() {
         assert_eq!(room(0, 1), MOST);
         assert_eq!(room(3 * MOST as u64 + 1, 1), MOST - 1);
-        assert_eq!(room(0, 100), 256 << 10);
+        assert_eq!(room(0, 100), 128 << 10);
         assert_eq!(room(LEAST as u64 + 1, 100_000), LEAST - 1);
     }
 }
