@@ -3,7 +3,7 @@
 use crate::body::{Part, SpoolBody};
 use crate::object::{Object, Standing};
 use crate::proxy::{Asked, Cache};
-use crate::source::Source;
+use crate::source::Origin;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -58,13 +58,9 @@ pub(crate) fn answer(
     if has_none {
         return Ok(respond(code, headers, Body::empty()));
     }
-    let source = Arc::new(Source {
-        upstream: Arc::clone(&asked.upstream),
-        url: asked.url.clone(),
-        headers: asked.for_transfers(cache),
-    });
+    let origin = Origin::of(asked, cache);
     let served = Arc::clone(&cache.metrics.served);
-    let body = SpoolBody::new(Arc::clone(object), source, parts, served)?;
+    let body = SpoolBody::new(Arc::clone(object), origin, parts, served)?;
     Ok(respond(code, headers, Body::new(body)))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::around::{self, Coming, Passing};
 use crate::object::{Broken, Object, Place};
-use crate::source::Source;
+use crate::source::Origin;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
@@ -39,7 +39,7 @@ pub(crate) enum SpoolBodyError {
 pub(crate) struct SpoolBody {
     object: Arc<Object>,
     file: Arc<MappedFile>,
-    source: Arc<Source>,
+    origin: Origin,
     parts: VecDeque<Part>,
     /// Of the part in front: where the next byte is.
     at: u64,
@@ -58,7 +58,7 @@ impl SpoolBody {
     /// `served` counts what goes out.
     pub(crate) fn new(
         object: Arc<Object>,
-        source: Arc<Source>,
+        origin: Origin,
         parts: impl IntoIterator<Item = Part>,
         served: Arc<AtomicU64>,
     ) -> std::io::Result<Self> {
@@ -69,7 +69,7 @@ impl SpoolBody {
             remaining: parts.iter().map(length).sum(),
             object,
             file,
-            source,
+            origin,
             parts,
             at: 0,
             readable: None,
@@ -194,11 +194,11 @@ impl Body for SpoolBody {
                 Some(Part::ToTheEnd) => (0, None),
             };
             let place = Place { from, at: this.at, until };
-            let reach = this.object.poll_readable(&this.source, place, &mut this.seen, cx);
+            let reach = this.object.poll_readable(&this.origin, place, &mut this.seen, cx);
             let reach = match ready!(reach) {
                 Err(Broken::Unstorable(why)) => {
                     tracing::debug!(key = %this.object.key, at = this.at, why, "around the disk");
-                    let (object, source) = (Arc::clone(&this.object), Arc::clone(&this.source));
+                    let (object, source) = (Arc::clone(&this.object), this.origin.source());
                     this.around = Some(around::start(object, source, (this.at, until), None));
                     continue;
                 }

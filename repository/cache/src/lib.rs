@@ -4,7 +4,7 @@
 //! request   which upstream, which key                                proxy
 //! decide    serve, ask, join, pass                                   stratus_cache_policy, proxy
 //! fetch     one request upstream for everybody who waits for it      fetch, joins
-//! object    a file that fills: runs bring bytes, readers wait        object, fill, source
+//! object    a file that fills: runs bring bytes, readers wait        object, fill, gather, source
 //! answer    head, ranges, a body that follows the filling file       answer, body
 //! around    bytes for a reader that the disk does not take             around
 //! spool     what is stored, within a budget; found again at start    spool
@@ -22,6 +22,7 @@ mod client;
 pub mod control;
 mod fetch;
 mod fill;
+mod gather;
 mod joins;
 mod metrics;
 mod object;

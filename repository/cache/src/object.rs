@@ -10,7 +10,7 @@ mod writer;
 pub(crate) use writer::{WriteFault, Writer};
 
 use crate::fill;
-use crate::source::Source;
+use crate::source::Origin;
 use crate::spool::journal::{Line, Promise, Record, encode};
 use crate::spool::open_files::{Lazy, Shared};
 use arc_swap::ArcSwap;
@@ -340,7 +340,7 @@ impl Object {
     /// answered, and kept here: how often transfers were given up before this reader's last byte.
     pub(crate) fn poll_readable(
         self: &Arc<Self>,
-        source: &Arc<Source>,
+        origin: &Origin,
         place: Place,
         seen: &mut u64,
         cx: &mut Context<'_>,
@@ -371,7 +371,7 @@ impl Object {
             Ok(Step::Start(run)) => {
                 state.waiting.push(cx.waker().clone());
                 drop(state);
-                fill::start(Arc::clone(self), run, Arc::clone(source), None);
+                fill::start(Arc::clone(self), run, origin.source(), None);
                 return Poll::Pending;
             }
         }

@@ -1,7 +1,7 @@
 //! What happens to a request.
 
 use crate::answer::{answer, missing};
-use crate::fetch::{Ask, Fetched, Known, fetch, for_transfers};
+use crate::fetch::{Ask, Fetched, Known, fetch};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
 use crate::object::Object;
@@ -56,7 +56,7 @@ impl Deref for Cache {
 /// A request, with where it leads.
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Arc<HeaderMap>,
     pub(crate) version: Version,
     pub(crate) interim: Option<Interim>,
     pub(crate) key: String,
@@ -69,17 +69,12 @@ impl Asked {
         Request { method: &self.method, headers: &self.headers }
     }
 
-    /// The headers of transfers for this request.
-    pub(crate) fn for_transfers(&self, cache: &Cache) -> HeaderMap {
-        for_transfers(cache, &self.headers, self.version)
-    }
-
     fn ask(&self, known: Known) -> Ask {
         Ask {
             key: self.key.clone(),
             upstream: Arc::clone(&self.upstream),
             url: self.url.clone(),
-            headers: self.headers.clone(),
+            headers: HeaderMap::clone(&self.headers),
             version: self.version,
             interim: self.interim.clone(),
             known,
@@ -158,7 +153,7 @@ impl Cache {
         };
         let asked = Asked {
             method: parts.method,
-            headers: parts.headers,
+            headers: Arc::new(parts.headers),
             version: parts.version,
             interim: parts.extensions.get().cloned(),
             key: url.to_string(),
@@ -167,13 +162,18 @@ impl Cache {
         };
         let why = match asked.method {
             Method::GET | Method::HEAD if body.is_end_stream() => {
-                return self.cached(&asked, body).await;
+                // Of what is there nothing is waited for, and the rest of the way, with all that a
+                // transfer needs, is a large thing to carry.
+                if let Next::Answer(response) = self.look(&asked) {
+                    return response;
+                }
+                return Box::pin(self.cached(&asked, body)).await;
             }
             Method::GET | Method::HEAD => Forward::Bypass(Bypass::Content),
             _ => Forward::Method,
         };
         self.metrics.request("pass");
-        pass(self, &asked, body, why).await
+        Box::pin(pass(self, &asked, body, why)).await
     }
 
     /// A request that the store may answer.

@@ -1,13 +1,15 @@
 //! Where an object's bytes come from: an upstream, a URL, and the headers that choose among variants.
 
+use crate::fetch::for_transfers;
+use crate::proxy::{Asked, Cache};
 use crate::upstream::{Upstream, UpstreamError, pieces};
 use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::{Stream, StreamExt};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use jiff::Timestamp;
 use reqwest::Response;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use stratus_cache_policy::{Stored, partial};
 use stratus_serve::Interim;
 use url::Url;
@@ -58,6 +60,44 @@ impl Incoming {
             ready((!is_surplus).then_some(piece))
         });
         Box::pin(limited)
+    }
+}
+
+/// A place that may be asked later. Most answers find all they need in the store, so what only a
+/// transfer needs is made when there is one.
+pub(crate) struct Origin {
+    cache: Cache,
+    upstream: Arc<Upstream>,
+    url: Url,
+    /// The client's.
+    headers: Arc<HeaderMap>,
+    version: Version,
+    source: OnceLock<Arc<Source>>,
+}
+
+impl Origin {
+    /// Where the bytes of an answer to this request come from.
+    pub(crate) fn of(asked: &Asked, cache: &Cache) -> Self {
+        Self {
+            cache: cache.clone(),
+            upstream: Arc::clone(&asked.upstream),
+            url: asked.url.clone(),
+            headers: Arc::clone(&asked.headers),
+            version: asked.version,
+            source: OnceLock::new(),
+        }
+    }
+
+    /// It, with the headers of a transfer.
+    pub(crate) fn source(&self) -> Arc<Source> {
+        let make = || {
+            Arc::new(Source {
+                upstream: Arc::clone(&self.upstream),
+                url: self.url.clone(),
+                headers: for_transfers(&self.cache, &self.headers, self.version),
+            })
+        };
+        Arc::clone(self.source.get_or_init(make))
     }
 }
 
