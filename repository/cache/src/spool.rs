@@ -87,7 +87,7 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Spool
 }
 
 impl Spool {
-    /// Opens the directory and finds what is in it. Blocks; for 100,000 objects about a second.
+    /// Opens the directory and finds what is in it. Blocks; for 100,000 objects some seconds.
     pub(crate) fn open(directory: &Path, room: Room) -> Result<Self, SpoolError> {
         let objects = directory.join("objects");
         std::fs::DirBuilder::new()
