@@ -136,6 +136,11 @@ fn tokens_are_made_listed_and_ended() {
     );
     assert!(!list.contains(secret.trim()));
     let id = list.split('\t').next().unwrap();
-    token(&["revoke", id]);
+    // Earlier versions gave names that begin with a dash.
+    let file = repository.path("data/tokens.json");
+    let kept = fs::read_to_string(&file).unwrap();
+    fs::write(&file, kept.replace(id, "-kept-before")).unwrap();
+    assert!(token(&["list"]).starts_with("-kept-before\t"));
+    token(&["revoke", "-kept-before"]);
     assert_eq!(token(&["list"]), "");
 }

@@ -92,6 +92,14 @@ impl<'a> Section<'a> {
         self.asked.borrow_mut().extend(keys.iter().map(|key| (*key).to_owned()));
     }
 
+    /// As [`Self::complain`], where the value has a secret in it that no report may show.
+    pub fn complain_of_secret(&self, key: &str, message: &str, cure: Option<String>) {
+        if let Some(span) = self.item(key).and_then(Item::span) {
+            self.site.hide(span);
+        }
+        self.complain(key, message, cure);
+    }
+
     /// A text, if given.
     pub fn text(&self, key: &'static str) -> Option<String> {
         let item = self.ask(key)?;

@@ -119,7 +119,10 @@ impl Flight {
         let ahead = AHEAD.max(self.unit);
         let asked = until.map(|until| until.saturating_add(ahead - 1) / ahead * ahead);
         let there = self.present.next_of(at, SKIP).map(|span| span.start);
+        // Up to what another run has brought already, not only to where it is by now.
+        let brought = |other: u64| self.present.around(other - 1).map_or(other, |span| span.start);
         let other = self.runs.iter().map(|run| run.at).filter(|other| *other > at).min();
+        let other = other.map(brought);
         let end = [asked, there, other, self.total].into_iter().flatten().min();
         for run in self.runs.iter_mut().filter(|run| run.at <= at) {
             // Whoever comes from behind need not bring it again.
@@ -207,6 +210,15 @@ mod tests {
         assert!(flight.arrived(first.id, 0..2000 * MIB + 5));
         let rest = started(flight.want(2001 * MIB, None));
         assert_eq!((rest.at, rest.end), (2001 * MIB, Some(4096 * MIB)));
+    }
+
+    #[test]
+    fn what_another_run_has_just_brought_is_not_asked_for_again() {
+        let mut flight = Flight::new(Some(8 * MIB), 1, Spans::default());
+        let first = started(flight.want(1000, None));
+        assert!(!flight.arrived(first.id, 1000..500_000));
+        let before = started(flight.want(0, None));
+        assert_eq!((before.at, before.end), (0, Some(1000)));
     }
 
     #[test]

@@ -73,6 +73,9 @@ pub fn not_modified(stored: &Stored, request: &HeaderMap) -> bool {
     if let Some(list) = field::combined(request, &header::IF_NONE_MATCH) {
         return names(&list, stored.headers(), Tag::weakly_equals);
     }
+    if !request.contains_key(header::IF_MODIFIED_SINCE) {
+        return false;
+    }
     // Without Last-Modified the time of the response itself stands in (section 4.3.2).
     let received = stored.received_at();
     let changed = last_modified(stored.headers(), received).unwrap_or(stored.date());

@@ -3,7 +3,7 @@
 use crate::body::{Part, SpoolBody};
 use crate::object::{Object, Standing};
 use crate::proxy::{Asked, Cache};
-use crate::source::Source;
+use crate::source::Origin;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -58,13 +58,9 @@ pub(crate) fn answer(
     if has_none {
         return Ok(respond(code, headers, Body::empty()));
     }
-    let source = Arc::new(Source {
-        upstream: Arc::clone(&asked.upstream),
-        url: asked.url.clone(),
-        headers: asked.for_transfers(cache),
-    });
+    let origin = Origin::of(asked, cache);
     let served = Arc::clone(&cache.metrics.served);
-    let body = SpoolBody::new(Arc::clone(object), source, parts, served)?;
+    let body = SpoolBody::new(Arc::clone(object), origin, parts, served)?;
     Ok(respond(code, headers, Body::new(body)))
 }
 
@@ -99,14 +95,21 @@ fn ranges(head: &Stored, total: Option<u64>, asked: &Asked) -> RangeSet {
     }
 }
 
-/// Whether all that this answer needs is there or on its way.
-pub(crate) fn is_at_hand(object: &Object, serve: &Serve, asked: &Asked) -> bool {
-    if serve.answer == Answer::NotModified || asked.method == Method::HEAD {
-        return true;
+/// Of what this answer needs, the first bytes that are neither there nor on their way.
+pub(crate) fn missing(object: &Object, serve: &Serve, asked: &Asked) -> Option<Range<u64>> {
+    let total = object.total()?;
+    let has_body = serve.answer == Answer::Full && asked.method == Method::GET;
+    if !has_body || object.standing() != Standing::Partial {
+        return None;
     }
-    let total = object.total();
-    object.standing() != Standing::Partial
-        || has_all(object, &ranges(&object.head(), total, asked), total)
+    let whole = 0..total;
+    let wanted = match ranges(&object.head(), Some(total), asked) {
+        RangeSet::Whole => vec![whole],
+        RangeSet::Single(range) => vec![range],
+        RangeSet::Multi(ranges) => ranges,
+        RangeSet::Unsatisfiable => return None,
+    };
+    wanted.into_iter().find_map(|range| object.gap(&range))
 }
 
 /// Whether everything that is asked for is there.

@@ -2,13 +2,14 @@
 //!
 //! The same rules as through the store: only bytes of the same representation are joined, pieces are
 //! compared before they go out, and where only the digest of the whole is known the end of it waits
-//! for the verdict. A transfer that breaks off goes on where it broke.
+//! for the verdict, if everything before is here. A transfer that breaks off goes on where it broke.
 
 use crate::fill;
 use crate::object::{Broken, HELD_BACK, Object};
 use crate::source::{Incoming, Source, SourceFault};
+use axum::body::Body;
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,18 +29,19 @@ pub(crate) enum Coming {
 /// What comes, in order; it ends with [`Coming::End`] or an error.
 pub(crate) type Passing = mpsc::Receiver<Result<Coming, Broken>>;
 
-/// Begins to bring the bytes from `at` to `until` (`None`: the end), for one reader.
+/// Begins to bring the bytes from `at` to `until` (`None`: the end), for one reader; `first` is an
+/// answer that is coming already.
 pub(crate) fn start(
     object: Arc<Object>,
     source: Arc<Source>,
-    at: u64,
-    until: Option<u64>,
+    (at, until): (u64, Option<u64>),
+    first: Option<Incoming>,
 ) -> Passing {
     let (tell, passing) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         let brought = tokio::select! {
             () = tell.closed() => return,
-            brought = bring(&object, &source, (at, until), &tell) => brought,
+            brought = bring(&object, &source, (at, until), first, &tell) => brought,
         };
         // Who left need not know.
         let _ = tell.send(brought.map(|()| Coming::End)).await;
@@ -47,19 +49,39 @@ pub(crate) fn start(
     passing
 }
 
+/// The same as a body.
+pub(crate) fn body(passing: Passing) -> Body {
+    Body::from_stream(stream::unfold(passing, async |mut passing| {
+        let next = match passing.recv().await {
+            Some(Ok(Coming::Bytes(bytes))) => Ok(bytes),
+            Some(Ok(Coming::End)) => return None,
+            Some(Err(broken)) => Err(broken),
+            None => Err(Broken::Upstream("the transfer ended".to_owned())),
+        };
+        Some((next, passing))
+    }))
+}
+
 async fn bring(
     object: &Arc<Object>,
     source: &Source,
     (at, until): (u64, Option<u64>),
+    first: Option<Incoming>,
     tell: &mpsc::Sender<Result<Coming, Broken>>,
 ) -> Result<(), Broken> {
     let head = object.head();
     let can_be_joined = partial::if_range(&head).is_some();
     let mut sieve = Sieve::new(object, at, until).await?;
+    // What must be compared may have to begin earlier.
+    let mut first = first.filter(|incoming| incoming.at <= sieve.next);
     let mut failures = 0;
     loop {
         let from = sieve.next;
-        let reason = match source.ask((from, sieve.end), object.total(), Some(&head)).await {
+        let incoming = match first.take() {
+            Some(incoming) => Ok(incoming),
+            None => source.ask((from, sieve.end), object.total(), Some(&head)).await,
+        };
+        let reason = match incoming {
             Ok(incoming) => match pass(source, incoming, &mut sieve, tell).await {
                 Passed::All => return Ok(()),
                 Passed::Wrong(reason) => return Err(condemned(object, reason)),
@@ -165,6 +187,8 @@ impl Sieve {
                 Rule::Pieces { object: Arc::clone(object), size, total, piece: Vec::new() };
         } else if let Some(expected) = &object.promise.sha256
             && until.is_none_or(|until| until > total.unwrap_or(u64::MAX).saturating_sub(HELD_BACK))
+            // What lies before is not fetched only for the verdict.
+            && object.covers(&(0..at))
         {
             let own = Arc::clone(object);
             let summed = tokio::task::spawn_blocking(move || own.sum_beginning(at)).await;

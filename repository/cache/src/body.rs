@@ -1,8 +1,8 @@
 //! Bodies that come from an object, as its bytes arrive.
 
 use crate::around::{self, Coming, Passing};
-use crate::object::{Broken, Object};
-use crate::source::Source;
+use crate::object::{Broken, Object, Place};
+use crate::source::Origin;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
@@ -39,7 +39,7 @@ pub(crate) enum SpoolBodyError {
 pub(crate) struct SpoolBody {
     object: Arc<Object>,
     file: Arc<MappedFile>,
-    source: Arc<Source>,
+    origin: Origin,
     parts: VecDeque<Part>,
     /// Of the part in front: where the next byte is.
     at: u64,
@@ -58,7 +58,7 @@ impl SpoolBody {
     /// `served` counts what goes out.
     pub(crate) fn new(
         object: Arc<Object>,
-        source: Arc<Source>,
+        origin: Origin,
         parts: impl IntoIterator<Item = Part>,
         served: Arc<AtomicU64>,
     ) -> std::io::Result<Self> {
@@ -69,7 +69,7 @@ impl SpoolBody {
             remaining: parts.iter().map(length).sum(),
             object,
             file,
-            source,
+            origin,
             parts,
             at: 0,
             readable: None,
@@ -178,7 +178,7 @@ impl Body for SpoolBody {
                 }
                 this.readable = None;
             }
-            let until = match this.parts.front_mut() {
+            let (from, until) = match this.parts.front_mut() {
                 None => return Poll::Ready(None),
                 Some(Part::Bytes(bytes)) => {
                     let bytes = std::mem::take(bytes);
@@ -190,16 +190,16 @@ impl Body for SpoolBody {
                     this.next_part();
                     continue;
                 }
-                Some(Part::Range(range)) => Some(range.end),
-                Some(Part::ToTheEnd) => None,
+                Some(Part::Range(range)) => (range.start, Some(range.end)),
+                Some(Part::ToTheEnd) => (0, None),
             };
-            let place = (this.at, until);
-            let reach = this.object.poll_readable(&this.source, place, &mut this.seen, cx);
+            let place = Place { from, at: this.at, until };
+            let reach = this.object.poll_readable(&this.origin, place, &mut this.seen, cx);
             let reach = match ready!(reach) {
                 Err(Broken::Unstorable(why)) => {
                     tracing::debug!(key = %this.object.key, at = this.at, why, "around the disk");
-                    let (object, source) = (Arc::clone(&this.object), Arc::clone(&this.source));
-                    this.around = Some(around::start(object, source, this.at, until));
+                    let (object, source) = (Arc::clone(&this.object), this.origin.source());
+                    this.around = Some(around::start(object, source, (this.at, until), None));
                     continue;
                 }
                 reach => reach?,

@@ -22,6 +22,10 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long a connection waits for its next request.
 const IDLE: Duration = Duration::from_secs(50);
 
+/// Most bytes of one read. A transfer has one or two such buffers: enough that reads are few, and
+/// little enough for hundreds of transfers.
+const READ_BYTES: usize = 128 << 10;
+
 /// What is done with interim responses.
 pub(crate) type OnInterim = Box<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>;
 
@@ -53,6 +57,7 @@ impl Client {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .http1_max_buf_size(READ_BYTES)
             .build(connector);
         Ok(Self { hyper, stall_time })
     }

@@ -1,20 +1,15 @@
 //! Runs: one upstream transfer each, begun again where it broke off.
 
+use crate::gather::{Batch, Gather};
 use crate::object::{Broken, Object, WriteFault, Writer};
 use crate::source::{Incoming, Source, SourceFault};
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stratus_cache_policy::flight::Run;
 use stratus_cache_policy::partial;
-use tokio::time::{Instant, timeout_at};
 
-/// Bytes that are written at once.
-const BATCH_BYTES: usize = 1 << 20;
-/// How long a batch may take: writing, and waking readers, costs more than the bytes of a packet.
-const PATIENCE: Duration = Duration::from_millis(5);
 /// Attempts without a new byte before a run is given up.
 pub(crate) const ATTEMPTS: u32 = 6;
 /// Before the second attempt; doubled each time, up to [`PAUSE_MAX`].
@@ -175,7 +170,7 @@ async fn receive(
 ) -> Ended {
     let at = incoming.at;
     let received = Arc::clone(&source.upstream.received);
-    let mut stream = incoming.pieces().inspect(move |piece| {
+    let stream = incoming.pieces().inspect(move |piece| {
         if let Ok(piece) = piece {
             received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
@@ -185,13 +180,11 @@ async fn receive(
         Ok(writer) => Some(writer),
         Err(fault) => return (disk(fault), None),
     };
-    // The first bytes are waited for.
-    let mut patience = Duration::ZERO;
-    let mut skip = writer.as_ref().map_or(run.at, Writer::at).saturating_sub(at);
+    let next = writer.as_ref().map_or(run.at, Writer::at);
+    let mut gather = Gather::new(stream, at, next);
     let mut writing: Option<tokio::task::JoinHandle<(Writer, Result<bool, WriteFault>)>> = None;
     loop {
-        let batch = gather(&mut stream, &mut skip, patience).await;
-        patience = PATIENCE;
+        let Batch { parts, end } = gather.next().await;
         if let Some(task) = writing.take() {
             match task.await {
                 Ok((back, Ok(false))) => writer = Some(back),
@@ -199,14 +192,11 @@ async fn receive(
                 Err(error) => return (End::Broken(error.to_string()), None),
             }
         }
-        let (batch, end) = match batch {
-            Gathered::More(batch) => (batch, None),
-            Gathered::Last(batch, end) => (batch, Some(end)),
-        };
+        let end = end.map(|end| end.map_or_else(|e| End::Broken(e.to_string()), |()| End::Eof));
         let Some(mut own) = writer.take() else { return (End::Over, None) };
         let ends = end.is_some();
         let task = tokio::task::spawn_blocking(move || {
-            let written = own.write(&batch);
+            let written = own.write(&parts);
             if ends || written.is_err() {
                 own.finish();
             }
@@ -237,49 +227,5 @@ fn disk(fault: WriteFault) -> End {
     match fault {
         WriteFault::WrongPiece(_) => End::Wrong(fault.to_string()),
         fault => End::Disk(fault),
-    }
-}
-
-enum Gathered {
-    More(Vec<Bytes>),
-    Last(Vec<Bytes>, End),
-}
-
-/// At least one piece, and those that come within `patience`.
-async fn gather(
-    stream: &mut (impl Stream<Item = Result<Bytes, reqwest::Error>> + Unpin),
-    skip: &mut u64,
-    patience: Duration,
-) -> Gathered {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
-    let mut until = None;
-    loop {
-        let next = match until {
-            None => stream.next().await,
-            Some(until) => match timeout_at(until, stream.next()).await {
-                Ok(next) => next,
-                Err(_) => return Gathered::More(batch),
-            },
-        };
-        match next {
-            Some(Ok(mut piece)) => {
-                let unwanted = usize::try_from(*skip).unwrap_or(usize::MAX).min(piece.len());
-                *skip -= unwanted as u64;
-                let piece = piece.split_off(unwanted);
-                if !piece.is_empty() {
-                    bytes += piece.len();
-                    batch.push(piece);
-                    until.get_or_insert_with(|| Instant::now() + patience);
-                }
-                if bytes >= BATCH_BYTES {
-                    return Gathered::More(batch);
-                }
-            }
-            Some(Err(error)) => {
-                let error = error.without_url();
-                return Gathered::Last(batch, End::Broken(error.to_string()));
-            }
-            None => return Gathered::Last(batch, End::Eof),
-        }
     }
 }

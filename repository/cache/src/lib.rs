@@ -4,15 +4,15 @@
 //! request   which upstream, which key                                proxy
 //! decide    serve, ask, join, pass                                   stratus_cache_policy, proxy
 //! fetch     one request upstream for everybody who waits for it      fetch, joins
-//! object    a file that fills: runs bring bytes, readers wait        object, fill, source
+//! object    a file that fills: runs bring bytes, readers wait        object, fill, gather, source
 //! answer    head, ranges, a body that follows the filling file       answer, body
 //! around    bytes for a reader that the disk does not take             around
 //! spool     what is stored, within a budget; found again at start    spool
 //! ```
 //!
 //! What never happens: a reader gets a wrong byte and a clean end. Bytes of two versions are never
-//! joined (strong validators), bytes that have a digest are compared with it before the last of them
-//! goes out, and bytes from before a restart are compared with their checksums before they are
+//! joined (strong validators), bytes that have a digest are compared with it before all of them have
+//! gone out, and bytes from before a restart are compared with their checksums before they are
 //! served again.
 
 mod answer;
@@ -22,6 +22,7 @@ mod client;
 pub mod control;
 mod fetch;
 mod fill;
+mod gather;
 mod joins;
 mod metrics;
 mod object;

@@ -40,7 +40,7 @@ impl Metrics {
     }
 
     /// The text of the metrics page, with the state of now.
-    pub(crate) fn render(&self, spool: &Spool) -> Result<String, std::fmt::Error> {
+    pub(crate) fn render(&self, spool: &Spool, waiting: u64) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::with_prefix("stratus_cache");
         registry.register("requests", "Requests by what became of them", self.requests.clone());
         let bytes = |registry: &mut Registry, name: &str, help: &str, value: u64| {
@@ -56,6 +56,8 @@ impl Metrics {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             registry.register(name, help, gauge);
         };
+        let about_waiting = "Requests that wait for the head of an answer that another asked for";
+        gauge(&mut registry, "waiting_requests", about_waiting, waiting);
         gauge(&mut registry, "objects", "Objects in the store", spool.len() as u64);
         gauge(&mut registry, "occupied_bytes", "Bytes in the store", spool.occupied());
         gauge(&mut registry, "size_bytes", "Bytes that the store may take", spool.room().size);

@@ -10,7 +10,7 @@ mod writer;
 pub(crate) use writer::{WriteFault, Writer};
 
 use crate::fill;
-use crate::source::Source;
+use crate::source::Origin;
 use crate::spool::journal::{Line, Promise, Record, encode};
 use crate::spool::open_files::{Lazy, Shared};
 use arc_swap::ArcSwap;
@@ -27,9 +27,18 @@ use stratus_cache_policy::flight::{Flight, Run, Step};
 use stratus_cache_policy::spans::Spans;
 use stratus_serve::file_body::MappedFile;
 
-/// Of an object whose digest is not compared yet, so many last bytes are held back: nobody gets all
-/// of something wrong.
+/// Of an answer that has to wait for the verdict, so many last bytes are held back.
 pub(crate) const HELD_BACK: u64 = 64 << 10;
+
+/// What a reader is about to read: from `at`, of a part of the object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Where the part begins.
+    pub(crate) from: u64,
+    pub(crate) at: u64,
+    /// Where the part ends; `None`: where the object does.
+    pub(crate) until: Option<u64>,
+}
 
 /// Why a reader gets no more bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -240,6 +249,27 @@ impl Object {
         self.shared.has_room_for(bytes)
     }
 
+    /// The disk is full: makes room for the rest, where others can go.
+    pub(super) fn make_room(&self) -> bool {
+        let missing = self.total().map(|total| total.saturating_sub(self.bytes()));
+        // What nobody new will get is not worth it.
+        self.is_sound() && self.shared.make_room(missing)
+    }
+
+    /// From the first of these bytes that is not there to their end.
+    pub(crate) fn gap(&self, range: &Range<u64>) -> Option<Range<u64>> {
+        let at = self.state().flight.present().gaps(range).first()?.start;
+        Some(at..range.end)
+    }
+
+    /// A run for these bytes, unless they are there or on their way.
+    pub(crate) fn want(&self, bytes: &Range<u64>) -> Option<Run> {
+        match self.state().flight.want(bytes.start, Some(bytes.end)) {
+            Step::Start(run) => Some(run),
+            Step::Ready(_) | Step::Wait => None,
+        }
+    }
+
     /// Whether these bytes are there.
     pub(crate) fn covers(&self, range: &std::ops::Range<u64>) -> bool {
         self.state().flight.present().covers(range)
@@ -310,8 +340,8 @@ impl Object {
     /// answered, and kept here: how often transfers were given up before this reader's last byte.
     pub(crate) fn poll_readable(
         self: &Arc<Self>,
-        source: &Arc<Source>,
-        (at, until): (u64, Option<u64>),
+        origin: &Origin,
+        place: Place,
         seen: &mut u64,
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Broken>> {
@@ -319,8 +349,9 @@ impl Object {
         if let Some(reason) = &state.condemned {
             return Poll::Ready(Err(Broken::Condemned(reason.clone())));
         }
+        let Place { at, until, .. } = place;
         let present = state.flight.present().reach(at);
-        let reach = self.allowed(&state, at, present);
+        let reach = self.allowed(&state, place, present);
         let ends = state.flight.total().is_some_and(|total| at >= total);
         if reach > at || (ends && self.may_end(&state)) {
             *seen = state.given_up.times;
@@ -340,7 +371,7 @@ impl Object {
             Ok(Step::Start(run)) => {
                 state.waiting.push(cx.waker().clone());
                 drop(state);
-                fill::start(Arc::clone(self), run, Arc::clone(source), None);
+                fill::start(Arc::clone(self), run, origin.source(), None);
                 return Poll::Pending;
             }
         }
@@ -368,13 +399,20 @@ impl Object {
     }
 
     /// How far readers may go of what is there.
-    fn allowed(&self, state: &State, at: u64, reach: u64) -> u64 {
+    ///
+    /// Whatever answers make up the whole, one of them must not end before the verdict. Those with
+    /// all of it wait; so does a part when everything is there, for the verdict is then about to
+    /// come. While other bytes are missing a part is not all that somebody has, and does not wait:
+    /// the one that needs the last of them will.
+    fn allowed(&self, state: &State, place: Place, reach: u64) -> u64 {
+        let Place { from, at, until } = place;
         let unchecked = state.unchecked.iter().find(|span| span.end > at);
         let reach = unchecked.map_or(reach, |span| reach.min(span.start.max(at)));
-        match state.flight.total() {
-            Some(total) if !self.may_end(state) => {
-                reach.min(total.saturating_sub(HELD_BACK)).max(at)
-            }
+        let total = state.flight.total();
+        let is_all = from == 0 && (until.is_none() || until == total);
+        let waits = !self.may_end(state) && (is_all || state.flight.is_complete());
+        match until.or(total) {
+            Some(end) if waits => reach.min(end.saturating_sub(HELD_BACK)).max(at),
             _ => reach,
         }
     }

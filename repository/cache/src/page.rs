@@ -35,7 +35,7 @@ pub(crate) fn router() -> Router<Cache> {
 }
 
 async fn metrics(State(cache): State<Cache>) -> Response {
-    match cache.metrics.render(&cache.spool) {
+    match cache.metrics.render(&cache.spool, cache.joins.waiting()) {
         Ok(text) => {
             let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, media_type)], text).into_response()

@@ -1,5 +1,6 @@
 //! Requests that the cache only passes on.
 
+use crate::fetch::as_it_comes;
 use crate::problem::problem;
 use crate::proxy::{Asked, Cache};
 use crate::upstream::UpstreamError;
@@ -40,7 +41,7 @@ pub(crate) async fn pass(cache: &Cache, asked: &Asked, body: Body, why: Forward)
     look(cache, asked, &response, exchange);
     let mut status = CacheStatus::forwarded(cache.name.as_str(), why);
     status.forward_status = Some(response.status());
-    passed_on(cache, response, exchange.received_at, &status)
+    passed_on(cache, as_it_comes(response), exchange.received_at, &status)
 }
 
 /// What the answer says about what is stored.
@@ -77,7 +78,7 @@ fn look(cache: &Cache, asked: &Asked, response: &reqwest::Response, exchange: Ex
 /// An answer of the upstream, for one client.
 pub(crate) fn passed_on(
     cache: &Cache,
-    response: reqwest::Response,
+    response: http::Response<Body>,
     received: Timestamp,
     status: &CacheStatus,
 ) -> Response {
@@ -85,8 +86,7 @@ pub(crate) fn passed_on(
     let version = response.version();
     let mut headers = from_upstream(response.headers(), version, received, status, &cache.name);
     headers.insert(X_CACHE, HeaderValue::from_static("PASS"));
-    let response: http::Response<reqwest::Body> = response.into();
-    let mut answer = Response::new(Body::new(response.into_body()));
+    let mut answer = Response::new(response.into_body());
     *answer.status_mut() = code;
     *answer.headers_mut() = headers;
     answer

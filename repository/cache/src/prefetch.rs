@@ -33,7 +33,7 @@ pub(crate) async fn bring(cache: &Cache, path: &str) -> Result<Arc<Object>, Stri
     let key = url.to_string();
     let asked = Asked {
         method: Method::GET,
-        headers: HeaderMap::new(),
+        headers: Arc::default(),
         version: Version::HTTP_11,
         interim: None,
         key: key.clone(),

@@ -1,7 +1,7 @@
 //! What happens to a request.
 
-use crate::answer::{answer, is_at_hand};
-use crate::fetch::{Ask, Fetched, fetch, for_transfers};
+use crate::answer::{answer, missing};
+use crate::fetch::{Ask, Fetched, Known, fetch};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
 use crate::object::Object;
@@ -16,8 +16,9 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version, header};
 use http_body::Body as _;
 use jiff::Timestamp;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::time::Instant;
 use stratus_cache_policy::decide::{Bypass, select};
 use stratus_cache_policy::outgoing::{Pseudonym, is_for_us};
 use stratus_cache_policy::request_directives::RequestDirectives;
@@ -41,7 +42,7 @@ pub(crate) struct Inner {
     pub(crate) upstreams: Vec<Arc<Upstream>>,
     pub(crate) name: Pseudonym,
     pub(crate) metrics: Metrics,
-    joins: Joins,
+    pub(crate) joins: Joins,
 }
 
 impl Deref for Cache {
@@ -55,7 +56,7 @@ impl Deref for Cache {
 /// A request, with where it leads.
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Arc<HeaderMap>,
     pub(crate) version: Version,
     pub(crate) interim: Option<Interim>,
     pub(crate) key: String,
@@ -68,20 +69,15 @@ impl Asked {
         Request { method: &self.method, headers: &self.headers }
     }
 
-    /// The headers of transfers for this request.
-    pub(crate) fn for_transfers(&self, cache: &Cache) -> HeaderMap {
-        for_transfers(cache, &self.headers, self.version)
-    }
-
-    fn ask(&self, candidate: Option<(Arc<Object>, Conditions)>) -> Ask {
+    fn ask(&self, known: Known) -> Ask {
         Ask {
             key: self.key.clone(),
             upstream: Arc::clone(&self.upstream),
             url: self.url.clone(),
-            headers: self.headers.clone(),
+            headers: HeaderMap::clone(&self.headers),
             version: self.version,
             interim: self.interim.clone(),
-            candidate,
+            known,
         }
     }
 
@@ -95,15 +91,9 @@ impl Asked {
 /// How a request goes on after a look at the store.
 enum Next {
     Answer(Response),
-    /// To the upstream, to validate this object or to get a new one; where there are no conditions,
-    /// this object is what is left if the upstream fails.
-    Ask(Forward, Option<(Arc<Object>, Conditions)>),
+    /// To the upstream.
+    Ask(Forward, Known),
     Pass(Forward),
-}
-
-/// What may be served if the upstream fails: half of something is no answer.
-fn in_reserve(why: Forward, asked: Option<&(Arc<Object>, Conditions)>) -> Option<Arc<Object>> {
-    asked.filter(|_| why != Forward::Partial).map(|(object, _)| Arc::clone(object))
 }
 
 impl Cache {
@@ -115,7 +105,12 @@ impl Cache {
         metrics: Metrics,
     ) -> Self {
         let joins = Joins::default();
-        Self(Arc::new(Inner { settings, spool, upstreams, name, metrics, joins }))
+        let cache = Self(Arc::new(Inner { settings, spool, upstreams, name, metrics, joins }));
+        let inner = Arc::downgrade(&cache.0);
+        cache.spool.when_full(move |bytes| {
+            inner.upgrade().is_some_and(|inner| inner.spool.make_room(bytes))
+        });
+        cache
     }
 
     /// The upstream and URL for a path and query.
@@ -158,7 +153,7 @@ impl Cache {
         };
         let asked = Asked {
             method: parts.method,
-            headers: parts.headers,
+            headers: Arc::new(parts.headers),
             version: parts.version,
             interim: parts.extensions.get().cloned(),
             key: url.to_string(),
@@ -167,13 +162,18 @@ impl Cache {
         };
         let why = match asked.method {
             Method::GET | Method::HEAD if body.is_end_stream() => {
-                return self.cached(&asked, body).await;
+                // Of what is there nothing is waited for, and the rest of the way, with all that a
+                // transfer needs, is a large thing to carry.
+                if let Next::Answer(response) = self.look(&asked) {
+                    return response;
+                }
+                return Box::pin(self.cached(&asked, body)).await;
             }
             Method::GET | Method::HEAD => Forward::Bypass(Bypass::Content),
             _ => Forward::Method,
         };
         self.metrics.request("pass");
-        pass(self, &asked, body, why).await
+        Box::pin(pass(self, &asked, body, why)).await
     }
 
     /// A request that the store may answer.
@@ -181,37 +181,40 @@ impl Cache {
         let mut body = Some(body);
         let mut alone = asked.is_personal();
         for round in 0..ROUNDS {
-            let (why, candidate) = match self.look(asked) {
+            let (why, known) = match self.look(asked) {
                 Next::Answer(response) => return response,
-                Next::Ask(why, candidate) if asked.method == Method::GET => (why, candidate),
+                Next::Ask(why, known) if asked.method == Method::GET => (why, known),
                 // A HEAD never makes us fetch an image.
-                Next::Ask(why, candidate) => {
+                Next::Ask(why, known) => {
                     self.metrics.request("pass");
                     let response = pass(self, asked, Body::empty(), why).await;
                     let failure = Failure::Status(response.status());
-                    let stored = candidate.as_ref().map(|(object, _)| object);
-                    return self.instead(asked, stored, failure).unwrap_or(response);
+                    return self.instead(asked, known.reserve(), failure).unwrap_or(response);
                 }
                 Next::Pass(why) => {
                     self.metrics.request("pass");
                     return pass(self, asked, body.take().unwrap_or_default(), why).await;
                 }
             };
-            let stored = in_reserve(why, candidate.as_ref());
+            let stored = known.reserve().cloned();
             if alone || round + 1 == ROUNDS {
-                let fetched = fetch(self, asked.ask(candidate), None).await;
+                let fetched = fetch(self, asked.ask(known), None).await;
                 if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                     return response;
                 }
                 continue;
             }
-            let lead = match self.joins.join(&asked.key) {
-                Join::Lead(lead) => lead,
+            let lead = match self.joins.join(&asked.key, Instant::now()) {
+                Join::Lead(lead) => Some(lead),
+                Join::Alone => None,
                 Join::Follow(follow) => {
                     let outcome = follow.outcome().await;
-                    // What must be validated at each use is validated for this one, too.
-                    alone = matches!(&outcome, Outcome::Object(object, _)
-                        if object.head().matches(&asked.headers));
+                    alone = match &outcome {
+                        // What must be validated at each use is validated for this one, too.
+                        Outcome::Object(object, _) => object.head().matches(&asked.headers),
+                        Outcome::Private => true,
+                        Outcome::Open | Outcome::Failed(..) => false,
+                    };
                     match self.follow(asked, outcome, why, stored.as_ref()) {
                         Some(response) => return response,
                         None => continue,
@@ -219,13 +222,13 @@ impl Cache {
                 }
             };
             // Somebody may have brought it between the look and the join.
-            let (why, candidate) = match self.look(asked) {
+            let (why, known) = match self.look(asked) {
                 Next::Answer(response) => return response,
-                Next::Ask(why, candidate) => (why, candidate),
+                Next::Ask(why, known) => (why, known),
                 Next::Pass(_) => continue,
             };
-            let stored = in_reserve(why, candidate.as_ref());
-            let fetched = fetch(self, asked.ask(candidate), Some(lead)).await;
+            let stored = known.reserve().cloned();
+            let fetched = fetch(self, asked.ask(known), lead).await;
             if let Some(response) = self.fetched(asked, fetched, why, stored.as_ref()) {
                 return response;
             }
@@ -243,10 +246,9 @@ impl Cache {
         match decision {
             Decision::Serve(serve) => {
                 let object = &objects[serve.which];
-                if is_at_hand(object, &serve, asked) {
-                    self.serve(asked, object, &serve, self.hit(&serve), "hit")
-                } else {
-                    self.complete(asked, object)
+                match missing(object, &serve, asked) {
+                    Some(bytes) => self.complete(asked, object, bytes),
+                    None => self.serve(asked, object, &serve, self.hit(&serve), "hit"),
                 }
             }
             Decision::ServeWhileRevalidating(serve, conditions) => {
@@ -255,32 +257,30 @@ impl Cache {
                 self.serve(asked, object, &serve, self.hit(&serve), "stale")
             }
             Decision::Revalidate { which, why, conditions } => {
-                Next::Ask(why, Some((Arc::clone(&objects[which]), conditions)))
+                Next::Ask(why, Known::stale(Arc::clone(&objects[which]), conditions))
             }
             Decision::Fetch(why @ (Forward::Bypass(_) | Forward::Method)) => Next::Pass(why),
             Decision::Fetch(why @ (Forward::Stale | Forward::Request)) => {
                 let which = select(&stored, &asked.headers, &self.settings.options);
-                let object = which.map(|which| Arc::clone(&objects[which]));
-                Next::Ask(why, object.map(|object| (object, Conditions::default())))
+                let known = |which: usize| Known::Reserve(Arc::clone(&objects[which]));
+                Next::Ask(why, which.map_or(Known::Nothing, known))
             }
-            Decision::Fetch(why) => Next::Ask(why, None),
+            Decision::Fetch(why) => Next::Ask(why, Known::Nothing),
             Decision::GatewayTimeout => Next::Answer(self.not_stored()),
         }
     }
 
     /// Bytes are missing. Before a head goes out, the upstream must say that it still has them;
     /// without a strong validator what is there is of no use.
-    fn complete(&self, asked: &Asked, object: &Arc<Object>) -> Next {
+    fn complete(&self, asked: &Asked, object: &Arc<Object>, bytes: Range<u64>) -> Next {
         if RequestDirectives::of(&asked.headers).only_if_cached {
             return Next::Answer(self.not_stored());
         }
-        let head = object.head();
-        let conditions = partial::if_range(&head).and_then(|_| Conditions::of(&head));
-        if conditions.is_some() {
-            self.spool.make_room_for(object);
+        if partial::if_range(&object.head()).is_none() {
+            return Next::Ask(Forward::Partial, Known::Nothing);
         }
-        let candidate = conditions.map(|conditions| (Arc::clone(object), conditions));
-        Next::Ask(Forward::Partial, candidate)
+        self.spool.make_room_for(object);
+        Next::Ask(Forward::Partial, Known::Part(Arc::clone(object), bytes))
     }
 
     fn not_stored(&self) -> Response {
@@ -310,15 +310,15 @@ impl Cache {
             Err(error) => {
                 tracing::warn!(key = %asked.key, %error, "a stored object cannot be read");
                 self.spool.remove(object);
-                Next::Ask(Forward::UriMiss, None)
+                Next::Ask(Forward::UriMiss, Known::Nothing)
             }
         }
     }
 
     /// Validates an object while it is served, unless somebody does already.
     fn revalidate_behind(&self, asked: &Asked, object: &Arc<Object>, conditions: Conditions) {
-        if let Join::Lead(lead) = self.joins.join(&asked.key) {
-            let ask = asked.ask(Some((Arc::clone(object), conditions)));
+        if let Join::Lead(lead) = self.joins.join(&asked.key, Instant::now()) {
+            let ask = asked.ask(Known::stale(Arc::clone(object), conditions));
             let cache = self.clone();
             tokio::spawn(async move { fetch(&cache, ask, Some(lead)).await });
         }
@@ -336,7 +336,7 @@ impl Cache {
             Outcome::Object(object, status) if self.suits(asked, &object) => {
                 self.answer_new(asked, &object, status, why, true)
             }
-            Outcome::Object(..) | Outcome::Private => None,
+            Outcome::Object(..) | Outcome::Private | Outcome::Open => None,
             Outcome::Failed(reason, status) => {
                 let instead = self.instead(asked, stored, Failure::Network);
                 Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
@@ -366,7 +366,7 @@ impl Cache {
                 Some(response)
             }
             Fetched::Private(response, refusal, received) => {
-                Some(self.passed(*response, refusal, received, why))
+                Some(self.passed(*response, refusal.token(), received, why))
             }
             Fetched::Worse(response, received) => {
                 let instead = self.instead(asked, stored, Failure::Status(response.status()));
@@ -377,13 +377,14 @@ impl Cache {
                 tracing::warn!(key = %asked.key, %reason, "an upstream failed");
                 Some(instead.unwrap_or_else(|| self.problem(status, "upstream-failed", &reason)))
             }
+            Fetched::Gone => None,
         }
     }
 
     /// An answer for this client alone.
     fn passed(
         &self,
-        response: reqwest::Response,
+        response: Response,
         detail: &str,
         received: Timestamp,
         why: Forward,

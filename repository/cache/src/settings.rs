@@ -270,6 +270,11 @@ fn upstream(section: &Section<'_>) -> Option<Upstream> {
         section.complain("url", "`url` must be an http or https address", None);
         return None;
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        let cure = "put the name into `user` and the password into the file `password_file`";
+        let message = "`url` must not have a login in it";
+        section.complain_of_secret("url", message, Some(cure.to_owned()));
+    }
     let user = section.text("user");
     let password_file = section.path("password_file");
     if user.is_some() && password_file.is_none() {
@@ -331,6 +336,19 @@ at = "02:30"
         let report = Settings::parse(Path::new("site.toml"), text).unwrap_err().to_string();
         for told in ["size", "listen", "unknown", "prefix", "url"] {
             assert!(report.contains(told), "{told}: {report}");
+        }
+    }
+
+    #[test]
+    fn a_login_belongs_into_its_own_keys() {
+        for login in ["ann:hidden@", "ann@", ":hidden@"] {
+            let url = format!("url = \"https://{login}h/\"");
+            let text = format!("[cache]\n[[cache.upstreams]]\nprefix = \"/\"\n{url}\n");
+            let report = Settings::parse(Path::new("site.toml"), &text).unwrap_err().to_string();
+            for told in ["site.toml:4:", "`url`", "login", "`user`", "`password_file`"] {
+                assert!(report.contains(told), "{told}: {report}");
+            }
+            assert!(!report.contains("hidden"), "{report}");
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Where an object's bytes come from: an upstream, a URL, and the headers that choose among variants.
 
+use crate::fetch::for_transfers;
+use crate::proxy::{Asked, Cache};
 use crate::upstream::{Upstream, UpstreamError, pieces};
 use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::{Stream, StreamExt};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use jiff::Timestamp;
 use reqwest::Response;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use stratus_cache_policy::{Stored, partial};
+use stratus_serve::Interim;
 use url::Url;
 
 /// One place of an object.
@@ -60,6 +63,44 @@ impl Incoming {
     }
 }
 
+/// A place that may be asked later. Most answers find all they need in the store, so what only a
+/// transfer needs is made when there is one.
+pub(crate) struct Origin {
+    cache: Cache,
+    upstream: Arc<Upstream>,
+    url: Url,
+    /// The client's.
+    headers: Arc<HeaderMap>,
+    version: Version,
+    source: OnceLock<Arc<Source>>,
+}
+
+impl Origin {
+    /// Where the bytes of an answer to this request come from.
+    pub(crate) fn of(asked: &Asked, cache: &Cache) -> Self {
+        Self {
+            cache: cache.clone(),
+            upstream: Arc::clone(&asked.upstream),
+            url: asked.url.clone(),
+            headers: Arc::clone(&asked.headers),
+            version: asked.version,
+            source: OnceLock::new(),
+        }
+    }
+
+    /// It, with the headers of a transfer.
+    pub(crate) fn source(&self) -> Arc<Source> {
+        let make = || {
+            Arc::new(Source {
+                upstream: Arc::clone(&self.upstream),
+                url: self.url.clone(),
+                headers: for_transfers(&self.cache, &self.headers, self.version),
+            })
+        };
+        Arc::clone(self.source.get_or_init(make))
+    }
+}
+
 impl Source {
     /// The same bytes elsewhere, as a manifest says. No login goes there.
     pub(crate) fn elsewhere(&self, location: &str) -> Option<Self> {
@@ -79,6 +120,17 @@ impl Source {
         total: Option<u64>,
         head: Option<&Stored>,
     ) -> Result<Incoming, SourceFault> {
+        self.ask_for(None, (at, end), total, head).await
+    }
+
+    /// The same for a client that hears of interim responses.
+    pub(crate) async fn ask_for(
+        &self,
+        client: Option<&Interim>,
+        (at, end): (u64, Option<u64>),
+        total: Option<u64>,
+        head: Option<&Stored>,
+    ) -> Result<Incoming, SourceFault> {
         let whole = at == 0 && end == total;
         let mut headers = self.headers.clone();
         if !whole {
@@ -90,7 +142,8 @@ impl Source {
                 headers.insert(header::IF_RANGE, validator);
             }
         }
-        let response = self.upstream.send(Method::GET, &self.url, headers, None).await?;
+        let sent = self.upstream.send_for(client, Method::GET, &self.url, headers, None);
+        let response = sent.await?;
         self.accept(response, at, total, head)
     }
 

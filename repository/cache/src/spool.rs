@@ -23,16 +23,13 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use stratus_cache_policy::Stored;
 use stratus_cache_policy::evict::{Resident, victims};
 
 /// How full the budget is made when room is needed, in percent: not each new object has to make room
 /// for itself.
 const LOW_WATER: u64 = 90;
-
-/// Room for a response of unknown length.
-const UNKNOWN: u64 = 64 << 20;
 
 /// Why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +60,23 @@ pub(crate) enum NotStored {
     Io(#[from] std::io::Error),
 }
 
+impl NotStored {
+    /// For `detail` in `Cache-Status`.
+    pub(crate) fn token(&self) -> &'static str {
+        match self {
+            Self::NoRoom => "no-room",
+            Self::Io(_) => "disk",
+        }
+    }
+}
+
 /// The stored objects by key.
 pub(crate) struct Spool {
     directory: PathBuf,
     room: Room,
     index: RwLock<HashMap<Arc<str>, Vec<Arc<Object>>>>,
     shared: Arc<Shared>,
+    evicting: Mutex<()>,
     pub(crate) evicted: AtomicU64,
     _lock: File,
 }
@@ -79,7 +87,7 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Spool
 }
 
 impl Spool {
-    /// Opens the directory and finds what is in it. Blocks; for 100,000 objects about a second.
+    /// Opens the directory and finds what is in it. Blocks; for 100,000 objects some seconds.
     pub(crate) fn open(directory: &Path, room: Room) -> Result<Self, SpoolError> {
         let objects = directory.join("objects");
         std::fs::DirBuilder::new()
@@ -95,6 +103,7 @@ impl Spool {
             room,
             index: RwLock::new(found),
             shared,
+            evicting: Mutex::default(),
             evicted: AtomicU64::new(0),
             _lock: lock,
         };
@@ -156,7 +165,7 @@ impl Spool {
         promise: Promise,
     ) -> Result<Arc<Object>, NotStored> {
         // Of what has no length nobody knows how much room it needs; it gets some to begin with.
-        let bytes = total.unwrap_or_else(|| UNKNOWN.min(self.room.size / 10));
+        let bytes = total.unwrap_or_else(|| self.shared.some());
         if !self.make_room(bytes) && total.is_some() {
             return Err(NotStored::NoRoom);
         }
@@ -194,6 +203,30 @@ impl Spool {
         });
         self.insert(&object);
         Ok(object)
+    }
+
+    /// An object that has no files and never will.
+    pub(crate) fn unstored(
+        &self,
+        key: &str,
+        head: Stored,
+        total: Option<u64>,
+        promise: Promise,
+    ) -> Arc<Object> {
+        let nowhere = PathBuf::new();
+        Object::new(Parts {
+            key: key.into(),
+            promise,
+            head,
+            total,
+            records: Vec::new(),
+            verified: false,
+            pinned: false,
+            used: Timestamp::now(),
+            data_path: nowhere.clone(),
+            journal_path: nowhere,
+            shared: Arc::clone(&self.shared),
+        })
     }
 
     fn insert(&self, object: &Arc<Object>) {
@@ -252,8 +285,15 @@ impl Spool {
         object.leave();
     }
 
+    /// Who makes room when the disk is full in the middle of a transfer.
+    pub(crate) fn when_full(&self, make_room: impl Fn(u64) -> bool + Send + Sync + 'static) {
+        self.shared.when_full(Box::new(make_room));
+    }
+
     /// Makes room for so many bytes more, within the budget and above the floor of free space.
     pub(crate) fn make_room(&self, bytes: u64) -> bool {
+        // Two at once would choose the same to go, and count it twice.
+        let _one = self.evicting.lock().unwrap_or_else(PoisonError::into_inner);
         let budget = self.room.size;
         let over = self.occupied().saturating_add(bytes).saturating_sub(budget);
         let free = statvfs(&self.directory).map_or(u64::MAX, |fs| fs.f_bavail * fs.f_frsize);

@@ -110,6 +110,12 @@ fn checksum(random: &str) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(random.as_bytes())[..3])
 }
 
+/// A token's name. It begins with a letter: on a command line a dash would begin an option.
+fn name(mut random: [u8; 9]) -> String {
+    random[0] &= 0x7f;
+    URL_SAFE_NO_PAD.encode(random)
+}
+
 impl Tokens {
     /// Reads the file; none yet is fine.
     pub fn open(file: &Path) -> Result<Self, TokenError> {
@@ -140,7 +146,7 @@ impl Tokens {
         let (mut secret, mut id) = ([0u8; 32], [0u8; 9]);
         random(&mut secret)?;
         random(&mut id)?;
-        let (secret, id) = (URL_SAFE_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(id));
+        let (secret, id) = (URL_SAFE_NO_PAD.encode(secret), name(id));
         let text = format!("{PREFIX}{secret}.{}", checksum(&secret));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut new: Vec<Kept> =
@@ -265,6 +271,14 @@ mod tests {
         assert!(!text.contains(body(made.secret.expose_secret()).unwrap()));
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!format!("{made:?}").contains(body(made.secret.expose_secret()).unwrap()));
+    }
+
+    #[test]
+    fn the_name_of_a_token_begins_with_a_letter() {
+        for first in 0..=u8::MAX {
+            let name = name([first, 0xff, 0, 1, 2, 3, 4, 5, 6]);
+            assert!(name.starts_with(|c: char| c.is_ascii_alphabetic()), "{name}");
+        }
     }
 
     #[test]

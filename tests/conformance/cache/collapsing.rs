@@ -3,7 +3,6 @@
 use crate::origin::reply;
 use crate::row::{Case, Got, Row, try_rows};
 use std::thread;
-use std::time::Duration;
 
 #[test]
 fn collapsing() {
@@ -22,9 +21,7 @@ fn together(case: &Case<'_>, requests: &[&[&str]]) -> Vec<Got> {
                 case.wait_asked(before + 1);
             }
         }
-        // Nothing can be seen of a request that waits; one that does not wait changes the outcome
-        // only where the row says so.
-        thread::sleep(Duration::from_millis(300));
+        case.wait_waiting(requests.len() - 1);
         case.release();
         running.into_iter().map(|request| request.join().unwrap()).collect()
     })
@@ -57,6 +54,49 @@ const ROWS: &[Row] = &[
             together(case, &[&[], &[], &[]]).into_iter().map(|got| got.is(200).body).collect();
         bodies.sort();
         assert_eq!(bodies, [b"answer 1", b"answer 2", b"answer 3"]);
+    }),
+    (
+        "RFC 9111 4: who waited for what is not shared asks at once, not one after the other",
+        |case| {
+            for _ in 0..4 {
+                case.replies(reply(200, &["cache-control: private"]).held());
+            }
+            thread::scope(|scope| {
+                let first = scope.spawn(|| case.get(&[]));
+                case.wait_asked(1);
+                let others = [(); 3].map(|()| scope.spawn(|| case.get(&[])));
+                case.wait_waiting(3);
+                case.release();
+                first.join().unwrap().answer(1);
+                // All of them are at the origin before one has an answer.
+                case.wait_asked(4);
+                case.release();
+                for other in others {
+                    other.join().unwrap().is(200);
+                }
+            });
+        },
+    ),
+    ("RFC 9111 4: what was not shared a moment ago is not waited for", |case| {
+        case.origin(200, &["cache-control: private"]);
+        case.get(&[]).answer(1);
+        thread::scope(|scope| {
+            for number in 2..4 {
+                case.replies(reply(200, &["cache-control: max-age=60"]).held());
+                scope.spawn(|| case.get(&[]).is(200));
+                case.wait_asked(number);
+            }
+            case.release();
+        });
+        case.get(&[]).hit();
+    }),
+    ("RFC 9111 4: an answer about one range says nothing about the others", |case| {
+        case.replies(reply(416, &["content-range: bytes */8"]).held());
+        case.replies(reply(200, &["cache-control: max-age=60"]));
+        let got = together(case, &[&["range: bytes=90-"], &[], &[], &[]]);
+        assert_eq!(got[0].status, 416);
+        assert!(got[1..].iter().all(|got| got.body == b"answer 2"), "{got:#?}");
+        assert_eq!(case.asked().len(), 2);
     }),
     ("RFC 9111 5.2.2.4: an answer that is validated at each use is validated for each", |case| {
         let fields = ["cache-control: no-cache", "etag: \"a\""];

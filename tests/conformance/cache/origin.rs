@@ -113,7 +113,8 @@ impl Asked {
 struct Script {
     replies: VecDeque<Reply>,
     asked: Vec<Asked>,
-    released: bool,
+    /// So many of those that asked are let go.
+    released: usize,
     away: bool,
 }
 
@@ -178,10 +179,11 @@ impl Origin {
         self.state.scripts.lock().unwrap().entry(path.to_owned()).or_default().away = away;
     }
 
-    /// Lets the held answers of a path go.
+    /// Lets the held answers of a path go that were asked for.
     pub(crate) fn release(&self, path: &str) {
         let mut scripts = self.state.scripts.lock().unwrap();
-        scripts.entry(path.to_owned()).or_default().released = true;
+        let script = scripts.entry(path.to_owned()).or_default();
+        script.released = script.asked.len();
         self.state.changed.notify_all();
     }
 }
@@ -200,13 +202,13 @@ impl State {
             let (number, reply) = self.next(&path, &asked);
             let Some(reply) = reply else { return Ok(()) };
             if reply.held {
-                self.hold(&path);
+                self.hold(&path, number);
             }
             for (status, fields) in &reply.interim {
                 write!(to, "HTTP/1.1 {status} Interim\r\n{}\r\n", lines(fields))?;
             }
             if reply.late {
-                self.hold(&path);
+                self.hold(&path, number);
             }
             reply.write(number, &asked, &mut to)?;
         }
@@ -225,9 +227,9 @@ impl State {
         (number, reply)
     }
 
-    fn hold(&self, path: &str) {
+    fn hold(&self, path: &str, number: usize) {
         let scripts = self.scripts.lock().unwrap();
-        let held = |scripts: &mut HashMap<String, Script>| !scripts[path].released;
+        let held = |scripts: &mut HashMap<String, Script>| scripts[path].released < number;
         let _ = self.changed.wait_timeout_while(scripts, HELD_AT_MOST, held).unwrap();
     }
 }

@@ -100,16 +100,15 @@ const ROWS: &[Row] = &[
     }),
     ("RFC 9111 3.4: the rest is asked for with If-Range, and joined", |case| {
         part(case, 0, 4, &["etag: \"a\""]);
-        // Before a head that promises all of it goes out, the upstream must still have the rest.
-        case.origin(304, &["etag: \"a\"", "cache-control: max-age=60"]);
         part(case, 5, 9, &["etag: \"a\""]);
         case.get(&["range: bytes=0-4"]).is(206).with("01234");
         case.get(&[]).is(200).with(DIGITS);
-        let asked = &case.wait_asked(3);
-        assert_eq!(asked[1].field("if-none-match").unwrap(), "\"a\"");
-        assert_eq!(asked[2].field("range").unwrap(), "bytes=5-9");
-        assert_eq!(asked[2].field("if-range").unwrap(), "\"a\"");
-        assert_eq!(case.asked().len(), 3);
+        // That answer alone tells whether the upstream still has the rest.
+        let asked = case.asked();
+        assert_eq!(asked.len(), 2);
+        assert_eq!(asked[1].field("range").unwrap(), "bytes=5-9");
+        assert_eq!(asked[1].field("if-range").unwrap(), "\"a\"");
+        assert_eq!(asked[1].field("if-none-match"), None);
     }),
     ("RFC 9111 3.3: a part that no strong validator ties to the rest is not stored", |case| {
         for tag in ["x-none: 1", "etag: W/\"a\""] {

@@ -6,7 +6,7 @@ use crate::program::Cache;
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A sentence that begins with its section, and how it is tried.
 pub(crate) type Row = (&'static str, fn(&Case<'_>));
@@ -88,6 +88,20 @@ impl Case<'_> {
 
     pub(crate) fn wait_asked(&self, times: usize) -> Vec<Asked> {
         self.origin.wait_asked(&self.there(), times)
+    }
+
+    /// Waits until so many requests wait for another's answer.
+    #[track_caller]
+    pub(crate) fn wait_waiting(&self, many: usize) {
+        let line = format!("stratus_cache_waiting_requests {many}");
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let page = self.ask_for("GET", "/-/cache/metrics", &[], b"").is(200).text();
+            if page.lines().any(|own| own == line) {
+                return;
+            }
+            assert!(Instant::now() < until, "not {many}: {page}");
+        }
     }
 
     pub(crate) fn away(&self, away: bool) {

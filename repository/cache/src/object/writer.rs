@@ -5,6 +5,7 @@ use crate::spool::journal::{Line, Record};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::fs::File;
+use std::io::IoSlice;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -68,7 +69,9 @@ impl Writer {
         let Some(run) = self.object.run(&self.run) else { return Ok(true) };
         // Where the length was known, room was made before the first byte came.
         let bytes = batch.iter().map(|part| part.len() as u64).sum();
-        if self.object.total().is_none() && !self.object.has_room_for(bytes) {
+        let is_within = || self.object.total().is_some() || self.object.has_room_for(bytes);
+        let has_room = is_within() || (self.object.make_room() && is_within());
+        if !has_room {
             return Err(WriteFault::NoRoom);
         }
         match self.object.promise.pieces.as_ref().map(|pieces| pieces.size) {
@@ -79,15 +82,8 @@ impl Writer {
 
     /// Every byte may be read as soon as it is written.
     fn write_as_it_comes(&mut self, batch: &[Bytes], end: Option<u64>) -> Result<bool, WriteFault> {
-        let start = self.at;
-        for bytes in batch {
-            let left = end.map_or(u64::MAX, |end| end.saturating_sub(self.at));
-            let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-            let bytes = &bytes[..take];
-            self.put(bytes)?;
-            self.at += bytes.len() as u64;
-        }
-        let bytes = start..self.at;
+        let bytes = self.put(batch, end)?;
+        self.at = bytes.end;
         self.object.sum_up(&bytes, batch);
         if self.object.has_none(&bytes) {
             self.sum_record(batch, bytes.end - bytes.start);
@@ -136,6 +132,7 @@ impl Writer {
         end: Option<u64>,
         size: u64,
     ) -> Result<bool, WriteFault> {
+        self.put(batch, end)?;
         for bytes in batch {
             let mut bytes = bytes.clone();
             while !bytes.is_empty() {
@@ -147,7 +144,6 @@ impl Writer {
                 let piece = number * size..((number + 1) * size).min(total);
                 let left = usize::try_from(piece.end - self.at).unwrap_or(usize::MAX);
                 let part = bytes.split_to(left.min(bytes.len()));
-                self.put(&part)?;
                 self.piece.update(&part);
                 self.crc.update(&part);
                 self.at += part.len() as u64;
@@ -175,17 +171,53 @@ impl Writer {
         Ok(self.object.arrived(&self.run, &piece))
     }
 
-    /// Writes where nothing is yet: what is there may be being read.
-    fn put(&self, bytes: &[u8]) -> Result<(), WriteFault> {
-        let range = self.at..self.at + bytes.len() as u64;
+    /// Writes where nothing is yet: what is there may be being read. Answers what the batch is about,
+    /// without what lies behind the end of the run.
+    fn put(&self, batch: &[Bytes], end: Option<u64>) -> Result<Range<u64>, WriteFault> {
+        let came: u64 = batch.iter().map(|part| part.len() as u64).sum();
+        let range = self.at..(self.at + came).min(end.unwrap_or(u64::MAX)).max(self.at);
         let gaps = self.object.state().flight.present().gaps(&range);
         for gap in gaps {
-            let within = |at: u64| usize::try_from(at - range.start).unwrap_or(usize::MAX);
-            let part = bytes.get(within(gap.start)..within(gap.end)).unwrap_or_default();
-            self.file.write_all_at(part, gap.start).map_err(fault)?;
+            let within = gap.start - range.start..gap.end - range.start;
+            let write = || write_all(&self.file, batch, within.clone(), gap.start).map_err(fault);
+            match write() {
+                // Once: where that does not help, the disk has other troubles.
+                Err(WriteFault::NoRoom) if self.object.make_room() => write()?,
+                written => written?,
+            }
         }
-        Ok(())
+        Ok(range)
     }
+}
+
+/// Slices of one write, far below what the system takes.
+const SLICES: usize = 64;
+
+/// Writes the bytes `within` what the parts are together, at a place of the file.
+fn write_all(file: &File, parts: &[Bytes], within: Range<u64>, mut to: u64) -> std::io::Result<()> {
+    let mut from = 0;
+    let slices = parts.iter().map(|part| {
+        let start: u64 = from;
+        from += part.len() as u64;
+        let place = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
+        let (first, last) = (place(within.start), place(within.end).min(part.len()));
+        IoSlice::new(part.get(first..last).unwrap_or_default())
+    });
+    let mut slices: Vec<IoSlice<'_>> = slices.filter(|slice| !slice.is_empty()).collect();
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() {
+        let some = &left[..left.len().min(SLICES)];
+        match rustix::io::pwritev(file, some, to) {
+            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                to += written as u64;
+                IoSlice::advance_slices(&mut left, written);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 fn fault(error: std::io::Error) -> WriteFault {
@@ -281,7 +313,9 @@ impl Object {
     pub(crate) fn sum_beginning(&self, limit: u64) -> std::io::Result<(Sha256, u64)> {
         let end = self.state().flight.present().reach(0).min(limit);
         let mut sha256 = Sha256::new();
-        self.read_through(0..end, |part| sha256.update(part))?;
+        if end > 0 {
+            self.read_through(0..end, |part| sha256.update(part))?;
+        }
         Ok((sha256, end))
     }
 

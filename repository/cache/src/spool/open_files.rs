@@ -5,19 +5,26 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use stratus_serve::file_body::MappedFile;
 
 /// Files kept open when nobody uses them.
 const KEPT: usize = 512;
 
-#[derive(Debug, Default)]
+/// Room for a response of unknown length.
+const UNKNOWN: u64 = 64 << 20;
+
+/// Takes objects away until there is room for so many bytes, as far as the rules allow it.
+type MakeRoom = Box<dyn Fn(u64) -> bool + Send + Sync>;
+
+#[derive(Default)]
 pub(crate) struct Shared {
     /// Bytes that all objects may take.
     budget: u64,
     occupied: AtomicU64,
     /// The one used longest ago first.
     recent: Mutex<VecDeque<Arc<MappedFile>>>,
+    make_room: OnceLock<MakeRoom>,
 }
 
 /// A file that is opened when somebody needs it.
@@ -32,6 +39,22 @@ impl Shared {
     /// Whether the objects may take so many bytes more.
     pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
         self.occupied().saturating_add(bytes) <= self.budget
+    }
+
+    /// Who makes room when the disk is full on the way.
+    pub(crate) fn when_full(&self, make_room: MakeRoom) {
+        let _ = self.make_room.set(make_room);
+    }
+
+    /// Makes room for so many bytes; without a number, for some.
+    pub(crate) fn make_room(&self, bytes: Option<u64>) -> bool {
+        let bytes = bytes.unwrap_or_else(|| self.some());
+        self.make_room.get().is_some_and(|make_room| make_room(bytes))
+    }
+
+    /// Room for something of which nobody knows how much it needs.
+    pub(crate) fn some(&self) -> u64 {
+        UNKNOWN.min(self.budget / 10)
     }
 
     /// Bytes of all objects.
