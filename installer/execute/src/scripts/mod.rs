@@ -24,7 +24,7 @@ use stratus_site::HostName;
 
 pub use name::before_image;
 pub(crate) use name::quote;
-pub use undo::undo;
+pub use undo::{Back, undo};
 
 const FILES: &str = include_str!("files.sh");
 const ONED: &str = include_str!("oned.awk");
