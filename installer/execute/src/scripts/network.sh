@@ -97,6 +97,9 @@ confirm_network() {
     fi
     [ -e "$N/pending/loaded" ] || { echo "not loaded yet" >&2; exit 75; }
     sh "$N/pending/machine" confirm "$N/pending" "$R"
+    while read -r key path; do
+        if [ -f "$path" ]; then note "$S/after/$key" "$(digest "$path")"; fi
+    done < "$N/kept"
     note "$S/seen/$1" "$2"
 }
 

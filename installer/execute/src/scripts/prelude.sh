@@ -14,7 +14,6 @@ digest() { sha256sum < "$1" | cut -d' ' -f1; }
 folder_of() { d=${1%/*}; printf '%s\n' "${d:-/}"; }
 beside() { printf '%s/.%s.stratus-new\n' "${1%/*}" "${1##*/}"; }
 
-[ -d "$R/var/lib/stratus" ] || made_state=1
 mkdir -p "$R/var/lib/stratus"
 (umask 077 && mkdir -p "$S/before" "$S/after" "$S/seen" "$S/work")
 
@@ -24,7 +23,6 @@ remember() {
     (umask 077 && printf '%s\n' "$2" >> "$1")
     sync "$1"
 }
-[ -z "${made_state:-}" ] || remember "$S/folders-made" "$R/var/lib/stratus"
 
 # folder PATH: makes a folder and those above it; each that was not there is noted first.
 folder() {

@@ -125,6 +125,8 @@ undo_folders() {
         rm -rf "$S/before" "$S/after" "$S/seen" "$S/work" "$S/network" "$S/folders-made" "$S/accounts-added" "$S/again"
         rmdir -- "$S" 2>/dev/null || left "$S: the journal of what was done to this site"
     fi
+    # The home of our records has no record itself.
+    [ -d "$S" ] || rmdir -- "$R/var/lib/stratus" 2>/dev/null || :
     while IFS= read -r path; do
         if [ ! -d "$path" ] || data "$path"; then continue; fi
         case $S/ in "$path"/*) if [ -d "$S" ]; then continue; fi ;; esac
