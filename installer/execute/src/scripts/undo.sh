@@ -33,6 +33,7 @@ give_back() {
         if [ -d "$R$place" ]; then left "$R$place: it holds data"; fi
     done
     undo_folders
+    forget
 }
 
 drop() { rm -rf "$1" "$S/after/${1##*/}"; }
@@ -115,25 +116,24 @@ undo_block() {
     changed "$path without our lines"
 }
 
-# Folders that were made for our files go when they are empty, and our own records with them when
-# nothing is recorded any more.
+# Folders that were made for our files go when they are empty.
 undo_folders() {
-    made=$(sort -ru "$S/folders-made" 2>/dev/null) || :
-    if [ -n "$(ls -A "$S/before")" ] || [ -f "$S/packages-added" ]; then
-        left "$S: how things that stay were before"
-    else
-        rm -rf "$S/before" "$S/after" "$S/seen" "$S/work" "$S/network" "$S/folders-made" "$S/accounts-added" "$S/again"
-        rmdir -- "$S" 2>/dev/null || left "$S: the journal of what was done to this site"
-    fi
-    # The home of our records has no record itself.
-    [ -d "$S" ] || rmdir -- "$R/var/lib/stratus" 2>/dev/null || :
+    sort -ru "$S/folders-made" 2>/dev/null > "$S/work/made" || :
     while IFS= read -r path; do
         if [ ! -d "$path" ] || data "$path"; then continue; fi
-        case $S/ in "$path"/*) if [ -d "$S" ]; then continue; fi ;; esac
         if rmdir -- "$path" 2>/dev/null; then changed "$path removed"; else left "$path: not empty"; fi
-    done << END
-$made
-END
+    done < "$S/work/made"
+}
+
+# Our own records go when nothing is recorded any more.
+forget() {
+    if [ -n "$(ls -A "$S/before")" ] || [ -f "$S/packages-added" ]; then
+        left "$S: how things that stay were before"
+        return 0
+    fi
+    rm -rf "$S/before" "$S/after" "$S/seen" "$S/work" "$S/network" "$S/folders-made" "$S/accounts-added" "$S/again"
+    rmdir -- "$S" 2>/dev/null || left "$S: the journal of what was done to this site"
+    [ -d "$S" ] || rmdir -- "$R/var/lib/stratus" 2>/dev/null || :
 }
 
 # Accounts as they were; those that came with us go unless files belong to them.

@@ -133,11 +133,13 @@ fn a_folder_is_made_and_undone_only_when_empty() {
     let step = Step::Directory { path: "/srv/a/b".into(), access: mine(0o2750) };
     bench.apply_twice(&step);
     assert_eq!(fs::metadata(bench.at("/srv/a/b")).unwrap().mode() & 0o7777, 0o2750);
-    bench.put("/srv/a/b/data", "x");
-    assert!(bench.undo().stdout.contains("left "));
-    fs::remove_file(bench.at("/srv/a/b/data")).unwrap();
     bench.undo();
-    assert!(!bench.at("/srv/a/b").exists());
+    assert!(!bench.at("/srv").exists());
+    bench.apply(&step);
+    bench.put("/srv/a/b/data", "x");
+    let said = bench.undo().stdout;
+    assert!(said.contains("/srv/a/b: not empty"), "{said}");
+    assert!(bench.at("/srv/a/b/data").exists());
 }
 
 #[test]
@@ -204,4 +206,23 @@ fn a_secret_file_is_carried_and_what_it_was_made_of_is_kept() {
     let seen = bench.text("/var/lib/stratus/installer/seen/file:-etc-one-ldap.conf");
     let result = stratus_plan::content::sha256("canary\n");
     assert_eq!(seen, format!("{recipe}:{result}\n"));
+}
+
+#[test]
+fn nothing_stays_of_a_host_that_is_given_back_but_the_journal() {
+    let bench = Bench::new();
+    bench.put("/etc/a.conf", "theirs\n");
+    bench.put("/var/lib/other", "");
+    let before = bench.tree();
+    bench.apply(&file("/etc/a.conf", "ours\n", OurShare::Whole));
+    bench.apply(&file("/etc/new/deep/b.conf", "ours\n", OurShare::Whole));
+    bench.apply(&block("/etc/fstab", "ours\n"));
+    bench.undo();
+    assert!(!bench.at("/etc/new").exists());
+    assert_eq!(bench.tree(), before);
+    bench.apply(&block("/etc/fstab", "ours\n"));
+    bench.put("/var/lib/stratus/installer/journal/one.jsonl", "{}\n");
+    let said = bench.undo().stdout;
+    assert!(said.contains("installer: the journal"), "{said}");
+    assert_eq!(bench.text("/var/lib/stratus/installer/journal/one.jsonl"), "{}\n");
 }
