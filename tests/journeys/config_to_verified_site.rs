@@ -110,7 +110,7 @@ fn unchanged(before: &[Tree], after: &[Tree]) {
 }
 
 /// What may differ on every host afterwards, and why.
-const EVERYWHERE: [(&str, &str); 14] = [
+const EVERYWHERE: [(&str, &str); 18] = [
     ("/etc/group-", "the copy that groupadd and its like keep of the file before"),
     ("/etc/gshadow-", "the same"),
     ("/etc/passwd-", "the same"),
@@ -124,6 +124,10 @@ const EVERYWHERE: [(&str, &str); 14] = [
     ("/var/lib/systemd", "systemd's own state: which units packages enabled, when timers ran"),
     ("/etc/xml", "catalogues that xml-core's scripts leave"),
     ("/var/lib/sgml-base", "the same of sgml-base"),
+    ("/etc/sgml", "the same"),
+    ("/var/lib/machines", "a folder that systemd-container's own settings make"),
+    ("/var/lib/portables", "the same"),
+    ("/var/lib/libvirt", "folders that libvirt's daemon makes; data if a machine's disk is there"),
     ("/etc/libvirt", "a copy of qemu.conf that the node package's script leaves"),
 ];
 

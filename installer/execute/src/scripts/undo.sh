@@ -142,7 +142,8 @@ undo_accounts() {
     for record in "$S"/before/user:*; do
         [ -d "$record" ] || continue
         name=${record##*/user:}
-        if [ -s "$record/entry" ]; then user_as_before "$record" "$name"; else users="$users $name"; fi
+        # Packages that we added may have made it before we looked.
+        if [ -s "$record/entry" ] && ! grep -qsxF -e "user $name" "$S/accounts-added"; then user_as_before "$record" "$name"; else users="$users $name"; fi
         rm -rf "$record"
     done
     for record in "$S"/before/group:*; do
@@ -162,7 +163,12 @@ undo_accounts() {
 user_as_before() {
     getent passwd "$2" > /dev/null || return 0
     home=$(cut -d: -f6 "$1/entry") shell=$(cut -d: -f7 "$1/entry") number=$(cut -d: -f4 "$1/entry")
-    usermod -g "$number" -d "$home" -s "$shell" -G "$(tr ' ' ',' < "$1/groups")" "$2"
+    groups_before=
+    for group in $(cat "$1/groups"); do
+        # Some may have gone with their packages.
+        if getent group "$group" > /dev/null; then groups_before="${groups_before:+$groups_before,}$group"; fi
+    done
+    usermod -g "$number" -d "$home" -s "$shell" -G "$groups_before" "$2"
     changed "user $2 as before"
 }
 
