@@ -50,6 +50,7 @@ fn a_site_is_installed_verified_changed_and_given_back() {
 
     // Everything is given back as it was, but for what is listed.
     let given_back = site.install(&["uninstall", "--yes"]).good();
+    tell_left(&given_back.stdout);
     for line in [
         "front: opennebula.service as before",
         "front: left /var/lib/one: it holds data",
@@ -95,11 +96,18 @@ fn a_node_comes_and_goes(site: &Site, before: &[Tree]) {
     let drained = site.install(&["drain-node", "node2"]).good();
     assert!(drained.stdout.contains("node2 is drained"), "{}", drained.stdout);
     let removed = site.install(&["remove-node", "node2", "--yes"]).good();
+    tell_left(&removed.stdout);
     assert!(removed.stderr.contains("take node2 out of `hosts`"), "{}", removed.stderr);
     as_before("node2", &before[2], &site.trees()[2], &[]);
     site.write("node1", "10.77.0.119", "dns = [\"10.77.0.2\"]");
     site.install(&["apply", "--yes"]).good();
     site.install(&["verify"]).good();
+}
+
+fn tell_left(stdout: &str) {
+    for line in stdout.lines().filter(|l| l.contains(": left ")) {
+        eprintln!("{line}");
+    }
 }
 
 fn unchanged(before: &[Tree], after: &[Tree]) {
@@ -110,7 +118,12 @@ fn unchanged(before: &[Tree], after: &[Tree]) {
 }
 
 /// What may differ on every host afterwards, and why.
-const EVERYWHERE: [(&str, &str); 18] = [
+const EVERYWHERE: [(&str, &str); 23] = [
+    ("/usr/share/polkit-1/rules.d", "polkitd's script gives it to the account polkitd"),
+    ("/etc/passwd", "accounts that own files, such as polkitd"),
+    ("/etc/shadow", "the same"),
+    ("/etc/group", "the same"),
+    ("/etc/gshadow", "the same"),
     ("/etc/group-", "the copy that groupadd and its like keep of the file before"),
     ("/etc/gshadow-", "the same"),
     ("/etc/passwd-", "the same"),
@@ -132,13 +145,9 @@ const EVERYWHERE: [(&str, &str); 18] = [
 ];
 
 /// What may differ on the front-end as well.
-const FRONTEND: [(&str, &str); 8] = [
+const FRONTEND: [(&str, &str); 4] = [
     ("/var/lib/one", "images, keys, what OpenNebula knows: data"),
     ("/var/lib/stratus", "the journal"),
-    ("/etc/passwd", "oneadmin, to whom the data belong"),
-    ("/etc/shadow", "the same"),
-    ("/etc/group", "the same"),
-    ("/etc/gshadow", "the same"),
     ("/etc/subuid", "the numbers that useradd gave oneadmin"),
     ("/etc/subgid", "the same"),
 ];
