@@ -1,17 +1,22 @@
 //! The tasks of `stratus-install`, one function each.
 
 mod apply;
+mod drift;
 mod look;
 mod nodes;
 mod objects;
 mod plan;
+mod session;
+mod status;
 mod undo;
 mod verify;
 
 pub use apply::apply;
-pub use look::{bundle, check, drift, facts, preflight, status};
+pub use drift::drift;
+pub use look::{bundle, check, facts, preflight};
 pub use nodes::{add_node, drain_node, remove_node};
 pub use plan::plan;
+pub use status::status;
 pub use undo::uninstall;
 pub use verify::{Outcome, verify};
 

@@ -53,13 +53,6 @@ pub fn merged(current: Option<&str>, wanted: &str, share: &OurShare) -> String {
     }
 }
 
-/// What a file holds when our share is taken out; nothing if all of it was ours.
-pub fn without(current: &str, share: &OurShare) -> Option<String> {
-    let OurShare::Block { name, comment } = share else { return None };
-    let (start, end) = block(current, name, comment)?;
-    Some(format!("{}{}", &current[..start], &current[end..]))
-}
-
 fn with_block(current: &str, wanted: &str, name: &str, comment: &str) -> String {
     let newline = if wanted.is_empty() || wanted.ends_with('\n') { "" } else { "\n" };
     let ours =
@@ -154,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_added_replaced_and_taken_out_again() {
+    fn a_block_is_added_and_replaced() {
         let first = merged(Some("mine"), "a", &share());
         assert_eq!(first, "mine\n# BEGIN STRATUS keys\na\n# END STRATUS keys\n");
         let second = merged(Some(&format!("{first}more\n")), "b\n", &share());
         assert_eq!(second, "mine\n# BEGIN STRATUS keys\nb\n# END STRATUS keys\nmore\n");
-        assert_eq!(without(&second, &share()).unwrap(), "mine\nmore\n");
+        assert_eq!(second, "mine\n# BEGIN STRATUS keys\nb\n# END STRATUS keys\nmore\n");
     }
 
     #[test]

@@ -104,6 +104,9 @@ pub struct HostFacts {
     /// Digest (SHA-256, hexadecimal) of the inputs that a unit or action last saw, by its name:
     /// the files below `/var/lib/stratus/installer/seen/`.
     pub seen: BTreeMap<String, String>,
+    /// What the installer left there last: the digest of each file that it wrote, the state of units,
+    /// by the names of the files below `/var/lib/stratus/installer/after/`.
+    pub after: BTreeMap<String, String>,
     /// Listening TCP ports of IPv4 and IPv6, with the program.
     pub listening: BTreeMap<u16, String>,
 }

@@ -8,7 +8,6 @@
 //! preflight(site, facts)                      -> Finding, what stands in the way
 //! plan(site, facts, inputs)                   -> Plan, steps with reason and state
 //! promises(site, facts)                       -> Promise, what verify looks at afterwards
-//! uninstall(records)                          -> what is undone, what stays and why
 //! ```
 //!
 //! Inside, `stages` says what the site wants, `state` compares it with what is there, and neither
@@ -25,12 +24,10 @@ mod preflight;
 pub mod promise;
 mod promises;
 mod questions;
-pub mod record;
 pub mod render;
 mod stages;
 mod state;
 pub mod step;
-mod uninstall;
 mod view;
 mod wanted;
 
@@ -38,5 +35,4 @@ pub use planner::plan;
 pub use preflight::{Finding, Severity, preflight};
 pub use promises::promises;
 pub use questions::questions;
-pub use uninstall::{Stay, Undo, Uninstall, uninstall};
 pub use view::{Inputs, files_needed, roles};

@@ -81,37 +81,6 @@ pub(super) fn shown(findings: &[Finding]) -> String {
     sorted.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What differs from what the site file says. Exit code 10 when something does.
-pub async fn drift(choices: &Choices) -> Result<Exit> {
-    super::plan::plan(choices).await
-}
-
-/// The journal of the last run.
-pub async fn status(choices: &Choices) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
-    let fleet = Fleet::of(&site, choices)?;
-    let frontend = fleet.frontend(&site);
-    let work = journal_work(
-        "cd /var/lib/stratus/installer/journal 2> /dev/null || exit 0\n\
-         last=$(ls -1 | sort | tail -n 1)\n[ -z \"$last\" ] || exec cat -- \"$last\"",
-    );
-    let output = run_well(&*frontend, &work, &Attention::none()).await?;
-    let read = stratus_execute::journal::read(&output.stdout)?;
-    if choices.json {
-        print_json(&read.records)?;
-        return Ok(Exit::Done);
-    }
-    let (Some(first), Some(last)) = (read.records.first(), read.records.last()) else {
-        print_line("nothing was done to this site yet")?;
-        return Ok(Exit::Done);
-    };
-    print_line(&format!("the last run: by {}, from {} to {}", first.who, first.at, last.at))?;
-    for (host, step) in read.cut_off() {
-        print_line(&format!("{host}: {step} began and has no end: it runs, or was cut off"))?;
-    }
-    Ok(Exit::Done)
-}
-
 /// Facts, plan, journals and versions in one file, without secrets.
 pub async fn bundle(choices: &Choices, output: &Path) -> Result<Exit> {
     let loaded = load(&choices.config)?;
@@ -146,7 +115,7 @@ async fn journals(site: &Site, fleet: &Fleet) -> String {
     }
 }
 
-fn journal_work(script: &str) -> Work {
+pub(super) fn journal_work(script: &str) -> Work {
     Work {
         what: "reading the journal".to_owned(),
         script: script.to_owned(),

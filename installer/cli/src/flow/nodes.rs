@@ -1,6 +1,7 @@
 //! Single nodes: in, drained, out.
 
 use super::plan::World;
+use super::session::Session;
 use super::{agreed, apply, objects, undo};
 use crate::choices::Choices;
 use crate::daemon::client;
@@ -60,17 +61,17 @@ pub async fn remove_node(choices: &Choices, host: &HostName, gone: bool) -> Resu
     if !agreed(choices, &format!("Take {host} out of the site?"))? {
         return Ok(Exit::Changes);
     }
-    let bad = objects::carry_out(&site, &fleet, &without(&site, host)).await?;
+    let world = World::of(choices, load(&choices.config)?, vec![host.clone()]).await?;
+    let session = Session::begin(&world, "remove-node").await?;
+    let bad = objects::carry_out(&session, &site, &fleet, &without(&site, host)).await?;
     for line in &bad {
         note(&format!("OpenNebula: {line}"));
     }
     let mut exit = if bad.is_empty() { Exit::Done } else { Exit::Failed };
-    if !gone {
-        let world = World::of(choices, load(&choices.config)?, vec![host.clone()]).await?;
-        if undo::give_back(&world).await? != Exit::Done {
-            exit = Exit::Failed;
-        }
+    if !gone && undo::give_back(&world, &session).await? != Exit::Done {
+        exit = Exit::Failed;
     }
+    session.end(exit == Exit::Done).await?;
     note(&format!(
         "take {host} out of `hosts` in [nodes] as well, or the next apply sets it up again"
     ));

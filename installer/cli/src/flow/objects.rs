@@ -1,5 +1,6 @@
 //! The objects in OpenNebula: what the site wants of them, beside what oned has.
 
+use super::session::Session;
 use crate::choices::Choices;
 use crate::daemon::client;
 use crate::fleet::Fleet;
@@ -8,8 +9,12 @@ use anyhow::Result;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Duration;
+use stratus_execute::drive::{Attention, run_well};
+use stratus_execute::host::{Host, Work};
+use stratus_execute::journal::Ended;
 use stratus_opennebula::Client;
 use stratus_opennebula::converge::{Change, Convergence, Wanted, apply, converge, read_pools};
+use stratus_plan::content::sha256;
 use stratus_plan::facts::{Facts, HostReport};
 use stratus_site::Site;
 use stratus_terminal::note;
@@ -90,8 +95,13 @@ pub(super) async fn plan(
     }
 }
 
-/// Makes every change. Gives what could not be done, one sentence each.
-pub(super) async fn carry_out(site: &Site, fleet: &Fleet, wanted: &Wanted) -> Result<Vec<String>> {
+/// Makes every change, each between two records. Gives what could not be done, one sentence each.
+pub(super) async fn carry_out(
+    session: &Session,
+    site: &Site,
+    fleet: &Fleet,
+    wanted: &Wanted,
+) -> Result<Vec<String>> {
     let (client, convergence) = converged(site, fleet, wanted).await?;
     let mut bad: Vec<String> = convergence
         .refusals
@@ -99,12 +109,48 @@ pub(super) async fn carry_out(site: &Site, fleet: &Fleet, wanted: &Wanted) -> Re
         .map(|r| format!("{} {}: {}", r.kind.word(), r.name, r.reason))
         .collect();
     for change in &convergence.changes {
-        match apply(&client, &wanted.site, change, PATIENCE).await {
-            Ok(()) => note(&format!("OpenNebula: {change}")),
-            Err(error) => bad.push(format!("{change}: {error}")),
-        }
+        let sentence = change.to_string();
+        session.began(&sentence, "the site file wants it of OpenNebula").await?;
+        let result = match apply(&client, &wanted.site, change, PATIENCE).await {
+            Ok(()) => {
+                note(&format!("OpenNebula: {sentence}"));
+                Ended::Changed(vec![sentence.clone()])
+            }
+            Err(error) => {
+                bad.push(format!("{sentence}: {error}"));
+                Ended::Failed(error.to_string())
+            }
+        };
+        session.ended(&sentence, result).await?;
     }
     Ok(bad)
+}
+
+/// What the objects were last made after; `drift` compares with it.
+pub(super) fn wanted_digest(wanted: &Wanted) -> String {
+    sha256(format!("{wanted:?}"))
+}
+
+/// Notes on the front-end what the objects were made after.
+pub(super) async fn note_wanted(
+    session: &Session,
+    frontend: &dyn Host,
+    wanted: &Wanted,
+) -> Result<()> {
+    let digest = wanted_digest(wanted);
+    let work = Work {
+        what: "noting what OpenNebula's objects were made after".to_owned(),
+        script: format!(
+            "set -eu\ncd /var/lib/stratus/installer/after\n\
+             printf '%s\\n' {digest} > opennebula.new~\nsync opennebula.new~\n\
+             mv -f opennebula.new~ opennebula\n"
+        ),
+        payload: Vec::new(),
+        deadlines: session.run.deadlines,
+        stdout_limit: 1 << 10,
+    };
+    run_well(frontend, &work, &Attention::none()).await?;
+    Ok(())
 }
 
 pub(super) async fn converged(

@@ -1,15 +1,17 @@
 //! Giving hosts back as they were.
 
 use super::agreed;
+use super::apply::exit;
 use super::plan::World;
+use super::session::Session;
 use crate::choices::Choices;
 use crate::site_file::load;
 use anyhow::Result;
-use std::sync::Arc;
-use stratus_execute::drive::{Attention, run_well};
-use stratus_execute::host::{Deadlines, Host};
-use stratus_execute::scripts;
+use stratus_execute::run::{self, Report, StepResult, Target};
+use stratus_execute::scripts::Back;
+use stratus_plan::metadata::opennebula;
 use stratus_plan::plan::{HostPlan, Role};
+use stratus_plan::step::Step;
 use stratus_terminal::{Exit, note, print_line};
 
 /// Gives every host back as it was, nodes first, and lists what stays.
@@ -19,50 +21,48 @@ pub async fn uninstall(choices: &Choices) -> Result<Exit> {
     if !agreed(choices, &format!("Give {hosts} hosts back as they were before Stratus?"))? {
         return Ok(Exit::Changes);
     }
-    give_back(&world).await
+    let session = Session::begin(&world, "uninstall").await?;
+    let done = give_back(&world, &session).await?;
+    session.end(done == Exit::Done).await?;
+    Ok(done)
 }
 
-/// Takes the steps of the planned hosts back, last first; the front-end after all others.
-pub(super) async fn give_back(world: &World) -> Result<Exit> {
-    let (frontends, others): (Vec<&HostPlan>, Vec<&HostPlan>) =
-        world.plan.hosts.iter().partition(|h| h.roles.contains(&Role::Frontend));
-    let mut exit = Exit::Done;
-    for plan in others.into_iter().chain(frontends) {
-        let Some(host) = world.fleet.hosts.get(&plan.host) else { continue };
-        if let Err(reason) = one(world, plan, host).await? {
-            note(&format!("{}: {reason}", plan.host));
-            exit = Exit::Failed;
-        }
-    }
-    Ok(exit)
+/// Takes the planned hosts back, the front-end after all others.
+pub(super) async fn give_back(world: &World, session: &Session) -> Result<Exit> {
+    let targets: Vec<Target> = world.plan.hosts.iter().map(target).collect();
+    let report = run::undo(&targets, &session.run).await;
+    tell(&report)?;
+    Ok(exit(report.exit_code()))
 }
 
-/// One host. The inner error is what stopped it; the other hosts go on.
-async fn one(world: &World, plan: &HostPlan, host: &Arc<dyn Host>) -> Result<Result<(), String>> {
-    let steps = match &plan.steps {
-        Ok(steps) => steps,
-        Err(reason) => return Ok(Err(reason.clone())),
-    };
-    let deadlines = Deadlines::silent_for(world.loaded.site.ssh.step_timeout);
-    for planned in steps.iter().rev() {
-        let Some(work) = scripts::undo(&planned.step, "", deadlines)? else { continue };
-        match run_well(&**host, &work, &Attention::none()).await {
-            Ok(output) => {
-                for line in said(&String::from_utf8_lossy(&output.stdout)) {
-                    print_line(&format!("{}: {line}", plan.host))?;
-                }
+/// The plan gives the order in which units end, and says where OpenNebula's data are; the rest is
+/// in the host's own records.
+fn target(plan: &HostPlan) -> Target {
+    let units = plan.steps.iter().flatten().rev().filter_map(|planned| match &planned.step {
+        Step::Unit(unit) => Some(unit.name.clone()),
+        _ => None,
+    });
+    let last = plan.roles.contains(&Role::Frontend);
+    let data = last.then(|| opennebula().user.home.clone()).into_iter().collect();
+    Target { host: plan.host.clone(), back: Back { units: units.collect(), data }, last }
+}
+
+/// What changed, and what stays.
+fn tell(report: &Report) -> Result<()> {
+    for (host, steps) in &report.hosts {
+        for (_, result) in steps {
+            let StepResult::Changed(lines) = result else { continue };
+            for line in lines {
+                print_line(&format!("{host}: {line}"))?;
             }
-            Err(error) => return Ok(Err(format!("{}: {error}; {}", planned.id, error.cure()))),
+        }
+        if steps.iter().all(|(_, r)| r.is_good()) {
+            note(&format!("{host}: as it was before, but for what is listed"));
         }
     }
-    host.renew().await;
-    note(&format!("{}: as it was before, but for what is listed", plan.host));
-    Ok(Ok(()))
-}
-
-/// What a step back says that it changed, or left; package managers say more.
-fn said(stdout: &str) -> impl Iterator<Item = &str> {
-    stdout.lines().filter_map(|line| {
-        line.strip_prefix("changed ").or_else(|| line.starts_with("left ").then_some(line))
-    })
+    let text = report.text();
+    if !report.is_good() {
+        print_line(text.trim_end())?;
+    }
+    Ok(())
 }

@@ -201,11 +201,8 @@ pub(super) fn lists(
             facts.groups.insert(name.to_owned(), gid);
         }
     }
-    for line in sections.text("seen").lines() {
-        if let Some((digest, name)) = line.split_once(' ') {
-            facts.seen.insert(name.to_owned(), digest.to_owned());
-        }
-    }
+    facts.seen = notes(&sections.text("seen"));
+    facts.after = notes(&sections.text("after"));
     for line in sections.text("listening").lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let port = words.get(3).and_then(|a| a.rsplit_once(':')).and_then(|(_, p)| p.parse().ok());
@@ -217,6 +214,12 @@ pub(super) fn lists(
     let known: BTreeSet<String> = sections.text("databases").lines().map(str::to_owned).collect();
     facts.databases = known.intersection(&questions.databases).cloned().collect();
     Ok(())
+}
+
+/// `digest name` on each line.
+fn notes(text: &str) -> BTreeMap<String, String> {
+    let note = |line: &str| line.split_once(' ').map(|(d, name)| (name.to_owned(), d.to_owned()));
+    text.lines().filter_map(note).collect()
 }
 
 /// Blocks of `Key=value`, parted by empty lines, in the order that was asked.

@@ -97,5 +97,10 @@ for file in /var/lib/stratus/installer/seen/*; do
     [ -f "$file" ] || continue
     read -r digest < "$file" && printf '%s %s\n' "$digest" "${file##*/}"
 done
+section after
+for file in /var/lib/stratus/installer/after/*; do
+    [ -f "$file" ] || continue
+    read -r digest < "$file" && printf '%s %s\n' "$digest" "${file##*/}"
+done
 section listening
 ss -Hltnp 2> /dev/null

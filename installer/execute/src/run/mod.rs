@@ -8,12 +8,14 @@ mod event;
 mod order;
 mod report;
 mod step;
+mod undo;
 
 pub use event::{Event, What, line};
 pub use report::{Failure, Report, StepResult};
+pub use undo::{Target, undo};
 
 use crate::host::{Deadlines, Host};
-use crate::journal::{Entry, Journal, Record};
+use crate::journal::{Entry, Journal, NotKept, Record};
 use crate::redact::Redactor;
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -72,27 +74,26 @@ struct Context<'a> {
     abort: watch::Sender<bool>,
 }
 
-/// Carries a plan out.
+/// Carries a plan out. The caller ends the run ([`ended`]): it may have more to do in it.
 pub async fn apply(plan: &Plan, run: &Run) -> Report {
     if let Some(circle) = order::circle(plan) {
         let stopped = Some(format!("the plan cannot be carried out: {circle}"));
         return Report { stopped, ..Report::default() };
     }
     let context = Context::new(plan, run);
-    let entry = Entry::RunBegan { what: run.what.clone(), fingerprint: plan.fingerprint.clone() };
-    context.keep(entry).await;
+    context.began(&plan.fingerprint).await;
     let all = join_all(plan.hosts.iter().map(|host| context.host(host)));
     let hosts: BTreeMap<_, _> = tokio::select! {
         done = all => done.into_iter().flatten().collect(),
         never = context.abort_when_told() => match never {},
     };
-    let mut report = Report { hosts, left_out: context.left_out.clone(), ..Report::default() };
-    report.interrupted = *run.stop.borrow() != Stop::No
-        && report.hosts.values().flatten().any(|(_, r)| !r.is_good());
-    report.stopped = context.broke();
-    context.keep(Entry::RunEnded { good: report.is_good() }).await;
-    report.stopped = context.broke();
-    report
+    context.report(hosts)
+}
+
+/// Records the end of a run.
+pub async fn ended(run: &Run, good: bool) -> Result<(), NotKept> {
+    let record = Record { at: (run.now)(), who: run.who.clone(), entry: Entry::RunEnded { good } };
+    run.journal.keep(&record).await
 }
 
 impl<'a> Context<'a> {
@@ -121,6 +122,19 @@ impl<'a> Context<'a> {
             journal_broke: Mutex::new(None),
             abort: watch::Sender::new(false),
         }
+    }
+
+    async fn began(&self, fingerprint: &str) {
+        let (what, fingerprint) = (self.run.what.clone(), fingerprint.to_owned());
+        self.keep(Entry::RunBegan { what, fingerprint }).await;
+    }
+
+    fn report(&self, hosts: BTreeMap<HostName, Vec<(String, StepResult)>>) -> Report {
+        let mut report = Report { hosts, left_out: self.left_out.clone(), ..Report::default() };
+        report.interrupted = *self.run.stop.borrow() != Stop::No
+            && report.hosts.values().flatten().any(|(_, r)| !r.is_good());
+        report.stopped = self.broke();
+        report
     }
 
     /// All steps of a host; none where the plan has none for it.
@@ -163,7 +177,7 @@ impl<'a> Context<'a> {
         if *self.run.stop.borrow() != Stop::No || self.broke().is_some() {
             return StepResult::NotBegun;
         }
-        self.tell(host, Some(planned), What::Begins);
+        self.tell(host, Some(&planned.id), What::Begins);
         self.carry_out(host, planned).await
     }
 
@@ -182,7 +196,7 @@ impl<'a> Context<'a> {
             let mut fate = fate.subscribe();
             if fate.borrow().is_none() {
                 permit.take();
-                self.tell(host, Some(planned), What::Waits(other.clone(), id.clone()));
+                self.tell(host, Some(&planned.id), What::Waits(other.clone(), id.clone()));
             }
             let known = fate.wait_for(Option::is_some).await;
             let known = known.ok().and_then(|f| f.clone());
@@ -192,7 +206,7 @@ impl<'a> Context<'a> {
     }
 
     fn settle(&self, host: &HostName, planned: &Planned, result: &StepResult) {
-        self.tell(host, Some(planned), What::Ends(result.clone()));
+        self.tell(host, Some(&planned.id), What::Ends(result.clone()));
         let fate = match result {
             StepResult::Unchanged | StepResult::Same | StepResult::Changed(_) => Ok(()),
             StepResult::Failed(_) => Err("failed".to_owned()),
@@ -204,8 +218,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn tell(&self, host: &HostName, planned: Option<&Planned>, what: What) {
-        let step = planned.map(|p| p.id.clone());
+    fn tell(&self, host: &HostName, step: Option<&str>, what: What) {
+        let step = step.map(str::to_owned);
         // Nobody may be looking.
         let _ = self.run.events.send(Event { host: host.clone(), step, what });
     }

@@ -5,7 +5,7 @@ use crate::drive::{Attention, run, run_well};
 use crate::error::{HostError, Trouble};
 use crate::host::{Heard, Host, Output, Work};
 use crate::journal::{Ended, Entry};
-use crate::scripts::{self, Known, quote};
+use crate::scripts::{self, Job, Known, quote};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stratus_plan::plan::Planned;
@@ -20,20 +20,33 @@ const LARGEST_TAKEN: usize = 64 << 10;
 
 impl Context<'_> {
     pub(super) async fn carry_out(&self, name: &HostName, planned: &Planned) -> StepResult {
-        let Some(host) = self.run.hosts.get(name).cloned() else {
-            let trouble = Trouble::Here("the run has no way to this host".into()).of(name);
-            return self.failed(&trouble);
-        };
+        let Some(host) = self.run.hosts.get(name).cloned() else { return self.no_way(name) };
         let began = Entry::StepBegan {
             host: name.clone(),
             step: planned.id.clone(),
             reason: planned.reason.clone(),
             before: scripts::before_image(&planned.step),
         };
+        self.recorded(began, name, &planned.id, self.work(&host, planned)).await
+    }
+
+    pub(super) fn no_way(&self, name: &HostName) -> StepResult {
+        let trouble = Trouble::Here("the run has no way to this host".into()).of(name);
+        self.failed(&trouble)
+    }
+
+    /// Does something between its two records.
+    pub(super) async fn recorded(
+        &self,
+        began: Entry,
+        name: &HostName,
+        id: &str,
+        work: impl Future<Output = Result<Output, HostError>>,
+    ) -> StepResult {
         if !self.keep(began).await {
             return StepResult::NotBegun;
         }
-        let result = match self.work(&host, planned).await {
+        let result = match work.await {
             Ok(output) => done(&self.redactor.clean(&String::from_utf8_lossy(&output.stdout))),
             Err(error) => self.failed(&error),
         };
@@ -42,12 +55,12 @@ impl Context<'_> {
             StepResult::Failed(failure) => Ended::Failed(failure.cause.clone()),
             _ => Ended::Same,
         };
-        let (host, step) = (name.clone(), planned.id.clone());
+        let (host, step) = (name.clone(), id.to_owned());
         self.keep(Entry::StepEnded { host, step, result: ended }).await;
         result
     }
 
-    fn failed(&self, error: &HostError) -> StepResult {
+    pub(super) fn failed(&self, error: &HostError) -> StepResult {
         let unreachable = matches!(error.trouble, Trouble::Unreachable(_));
         let cause = self.redactor.clean(&error.to_string());
         StepResult::Failed(Failure { cause, cure: error.cure(), unreachable })
@@ -58,9 +71,19 @@ impl Context<'_> {
         let deadlines = self.run.deadlines;
         let job = scripts::job(&planned.step, &known, &self.run.root, deadlines)
             .map_err(|e| Trouble::Here(format!("{}: {e}", planned.id)).of(host.name()))?;
+        self.drive(host, &planned.id, job).await
+    }
+
+    /// A job, and its confirmation if it has one.
+    pub(super) async fn drive(
+        &self,
+        host: &Arc<dyn Host>,
+        id: &str,
+        job: Job,
+    ) -> Result<Output, HostError> {
         let begun = Instant::now();
         let doing = Mutex::new(job.work.what.clone());
-        let heard = |heard: Heard| self.heard(host.name(), planned, &doing, heard);
+        let heard = |heard: Heard| self.heard(host.name(), id, &doing, heard);
         let attention = Attention { heard: &heard, abort: Some(self.abort.subscribe()) };
         let output = run_well(&**host, &job.work, &attention).await;
         let Some(confirm) = job.confirm else { return output };
@@ -144,7 +167,7 @@ impl Context<'_> {
         Ok(known)
     }
 
-    fn heard(&self, host: &HostName, planned: &Planned, doing: &Mutex<String>, heard: Heard) {
+    fn heard(&self, host: &HostName, id: &str, doing: &Mutex<String>, heard: Heard) {
         let mut doing = doing.lock().unwrap_or_else(PoisonError::into_inner);
         let what = match heard {
             Heard::Doing(command) => {
@@ -153,7 +176,7 @@ impl Context<'_> {
             }
             Heard::Silent(after) => What::Silent(after, doing.clone()),
         };
-        self.tell(host, Some(planned), what);
+        self.tell(host, Some(id), what);
     }
 }
 

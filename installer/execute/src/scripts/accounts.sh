@@ -38,7 +38,7 @@ make_user() {
         changed "user $name"
     fi
     if [ ! -d "$R$home" ]; then
-        mkdir -p -- "$R$home"
+        folder "$R$home"
         chown "$name:$group" -- "$R$home"
         chmod 750 -- "$R$home"
     fi

@@ -1,6 +1,6 @@
 # whole PATH MODE OWNER GROUP KEY LENGTH DIGEST
 whole() {
-    mkdir -p -- "$(folder_of "$1")"
+    folder "$(folder_of "$1")"
     new=$(beside "$1")
     receive "$6" "$7" "$new"
     settle "$new" "$1" "$2" "$3" "$4" "$5" whole
@@ -10,7 +10,7 @@ whole() {
 # part PATH MODE OWNER GROUP KEY LENGTH DIGEST PART [its arguments]
 part() {
     path=$1 mode=$2 owner=$3 group=$4 key=$5
-    mkdir -p -- "$(folder_of "$path")"
+    folder "$(folder_of "$path")"
     [ ! -L "$path" ] || path=$(readlink -f -- "$path")
     receive "$6" "$7" "$S/work/part"
     shift 7
@@ -26,6 +26,10 @@ part() {
     rm -f -- "$new"
     (umask 077 && set -C && "$@" "$path" > "$new")
     rm -f "$old" "$S/work/part"
+    # Whoever takes the block out again finds it by its marks.
+    marks=
+    [ "$1" != block ] || marks="$2
+$3"
     settle "$new" "$path" "$mode" "$owner" "$group" "$key" part
 }
 
@@ -69,7 +73,8 @@ directory() {
     fi
     keep_path "$5" "$1"
     if [ ! -d "$1" ]; then
-        mkdir -p -- "$1"
+        folder "$(folder_of "$1")"
+        mkdir -- "$1"
         changed "$1"
     fi
     [ -L "$1" ] || access "$1" "$2" "$3" "$4"
@@ -78,7 +83,7 @@ directory() {
 
 # secret PATH MODE OWNER GROUP KEY PREFIX
 secret() {
-    mkdir -p -- "$(folder_of "$1")"
+    folder "$(folder_of "$1")"
     if [ -s "$1" ]; then
         keep_path "$5" "$1"
         access "$1" "$2" "$3" "$4"
@@ -97,7 +102,7 @@ ssh_key() {
     group=$(id -gn "$1") || die "there is no user $1"
     home_keys=$(folder_of "$2")
     if [ ! -d "$home_keys" ]; then
-        mkdir -p -- "$home_keys"
+        folder "$home_keys"
         chown "$1:$group" -- "$home_keys"
         chmod 700 -- "$home_keys"
     fi

@@ -22,9 +22,9 @@ use stratus_plan::content::{network_digest, quoted, recipe, seen_name, sha256};
 use stratus_plan::step::{Access, File, OurShare, Piece, Step, Unit, User};
 use stratus_site::HostName;
 
-pub use name::before_image;
 pub(crate) use name::quote;
-pub use undo::undo;
+pub use name::{after_image, before_image};
+pub use undo::{Back, undo};
 
 const FILES: &str = include_str!("files.sh");
 const ONED: &str = include_str!("oned.awk");

@@ -76,3 +76,8 @@ pub fn before_image(step: &Step) -> Option<String> {
     };
     Some(format!("before/{name}"))
 }
+
+/// The name below which a host notes how a step left things ([`stratus_plan::facts::HostFacts::after`]).
+pub fn after_image(step: &Step) -> Option<String> {
+    before_image(step)?.strip_prefix("before/").map(str::to_owned)
+}

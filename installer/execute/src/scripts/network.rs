@@ -32,23 +32,20 @@ pub(super) fn add_network(
         let (number, at) = (format!("{:03}", index + network.files.len()), program.at(path)?);
         program.call("aside", &[&number, &at, &key("path", path)]);
     }
-    program.call("switch_network", &network_words(network, "up")?);
+    program.call("switch_network", &network_words(network)?);
     Ok(format!("the network of the bridge {}", network.bridge))
 }
 
 /// Commands as a program that ends at the first one that fails.
-pub(super) fn commands(commands: &[Vec<String>]) -> String {
+fn commands(commands: &[Vec<String>]) -> String {
     let line = |words: &Vec<String>| words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ");
     let lines: Vec<String> = commands.iter().map(line).collect();
     if lines.is_empty() { String::new() } else { format!("set -e\n{}\n", lines.join("\n")) }
 }
 
-pub(super) fn network_words<'a>(
-    network: &'a Network,
-    goal: &'a str,
-) -> Result<[&'a str; 4], Unfit> {
+fn network_words(network: &Network) -> Result<[&str; 4], Unfit> {
     let interface = network.interface.as_deref().map_or(Ok("-"), named)?;
-    Ok([tool(network.tool), named(&network.bridge)?, interface, goal])
+    Ok([tool(network.tool), named(&network.bridge)?, interface, "up"])
 }
 
 fn tool(tool: NetworkTool) -> &'static str {

@@ -26,6 +26,7 @@ network_commands() { receive "$2" "$3" "$N/new/$1"; }
 keep_old() {
     printf '%s' "$2" > "$N/new/$1.path"
     keep_path "$3" "$2"
+    remember "$N/kept" "$3 $2"
     if [ -e "$2" ] || [ -L "$2" ]; then cp -pP -- "$2" "$N/new/$1.old"; fi
 }
 
@@ -96,5 +97,44 @@ confirm_network() {
     fi
     [ -e "$N/pending/loaded" ] || { echo "not loaded yet" >&2; exit 75; }
     sh "$N/pending/machine" confirm "$N/pending" "$R"
+    while read -r key path; do
+        if [ -f "$path" ]; then note "$S/after/$key" "$(digest "$path")"; fi
+    done < "$N/kept"
     note "$S/seen/$1" "$2"
+}
+
+# undo_network LENGTH DIGEST: the old network is a new one; it is loaded the same way, with the same way
+# back. Tool, bridge and commands are those that were confirmed last.
+undo_network() {
+    network_begin "$1" "$2"
+    if [ ! -f "$N/kept" ] || [ ! -f "$N/confirmed/wanted" ]; then
+        rm -rf "$N/new"
+        return 0
+    fi
+    read -r tool bridge interface goal < "$N/confirmed/wanted"
+    # Confirmed before, and cut off before it was forgotten.
+    if [ "$goal" = gone ]; then forget_network; return 0; fi
+    cp "$N/confirmed/revert" "$N/new/apply"
+    cp "$N/confirmed/apply" "$N/new/revert"
+    number=100
+    while read -r key path; do
+        number=$((number + 1))
+        stage_before $number "$path" "$key"
+    done < "$N/kept"
+    switch_network "$tool" "$bridge" "$interface" gone
+}
+
+# confirm_gone: over a new connection.
+confirm_gone() {
+    if [ ! -d "$N/pending" ]; then
+        [ ! -d "$N/reverted" ] || die "the old network was not confirmed in time; the one with the bridge is back"
+        return 0
+    fi
+    [ -e "$N/pending/loaded" ] || { echo "not loaded yet" >&2; exit 75; }
+    sh "$N/pending/machine" confirm "$N/pending" "$R"
+    forget_network
+}
+forget_network() {
+    while read -r key path; do rm -rf "$S/before/$key" "$S/after/$key"; done < "$N/kept"
+    rm -rf "$N" "$S"/seen/network:*
 }

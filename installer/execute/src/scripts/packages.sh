@@ -20,6 +20,31 @@ all_installed() {
     esac | sort -u
 }
 
+# Accounts come with packages as well.
+all_accounts() {
+    { getent passwd | sed 's/^/user /;s/:.*//'; getent group | sed 's/^/group /;s/:.*//'; } | sort -u
+}
+
+# snapshot WHAT COMMAND: what is there now, so that what a transaction adds is known even if it is cut
+# off.
+snapshot() {
+    [ ! -f "$S/$1-before" ] || return 0
+    $2 > "$S/$1-before.new~"
+    sync "$S/$1-before.new~"
+    mv "$S/$1-before.new~" "$S/$1-before"
+}
+
+# added WHAT COMMAND: notes what is there since.
+added() {
+    [ -f "$S/$1-before" ] || return 0
+    $2 > "$S/work/now"
+    { cat "$S/$1-added" 2>/dev/null || :
+      comm -13 "$S/$1-before" "$S/work/now"; } | sort -u > "$S/$1-added.new~"
+    sync "$S/$1-added.new~"
+    mv "$S/$1-added.new~" "$S/$1-added"
+    rm -f "$S/$1-before" "$S/work/now"
+}
+
 # Services of new packages start when they are configured, not before. The variable decides, so
 # that a file left behind by a power cut forbids nothing to anybody else.
 forbid_starts() {
@@ -70,12 +95,8 @@ packages() {
         installed "$name" || missing="$missing $name"
     done
     if [ -n "$missing" ]; then
-        # What is there now, so that what this transaction adds is known even if it is cut off.
-        if [ ! -f "$S/packages-before" ]; then
-            all_installed > "$S/packages-before.new~"
-            sync "$S/packages-before.new~"
-            mv "$S/packages-before.new~" "$S/packages-before"
-        fi
+        snapshot accounts all_accounts
+        snapshot packages all_installed
         doing "$F install$missing"
         case $F in
         apt) apt install --no-install-recommends $missing ;;
@@ -88,14 +109,9 @@ packages() {
         done
         changed "packages:$missing"
     fi
-    if [ -f "$S/packages-before" ]; then
-        all_installed > "$S/work/now"
-        { cat "$S/packages-added" 2>/dev/null || :
-          comm -13 "$S/packages-before" "$S/work/now"; } | sort -u > "$S/packages-added.new~"
-        sync "$S/packages-added.new~"
-        mv "$S/packages-added.new~" "$S/packages-added"
-        rm -f "$S/packages-before" "$S/work/now"
-    fi
+    added packages all_installed
+    added accounts all_accounts
+    for name in "$@"; do note "$S/after/package:$name" installed; done
     allow_starts
 }
 
@@ -125,32 +141,62 @@ refresh() {
     esac
 }
 
-# Takes away what we added, unless somebody else needs it now.
+# Places in which people's data are: whatever would delete them is not run.
+DATA_OF_PACKAGES="/var/lib/one /var/lib/mysql /var/lib/libvirt/images"
+
+# takes_data NAME: whether the package, purged, takes such a place that holds something; in $place.
+takes_data() {
+    for place in $DATA_OF_PACKAGES; do
+        if [ -n "$(find "$R$place" -mindepth 1 ! -type d -print -quit 2>/dev/null)" ] &&
+            grep -qsF -e "$place" "$R/var/lib/dpkg/info/$1.postrm"; then return 0; fi
+    done
+    return 1
+}
+
+# Takes away what the transactions added, dependencies too, with the configuration that came along.
 remove_packages() {
+    [ -f "$S/packages-added" ] || return 0
     F=$(family)
     mend
-    for name in "$@"; do
-        grep -qxF -e "$name" "$S/packages-added" 2>/dev/null || continue
-        if installed "$name"; then ours="${ours:-} $name"; fi
-    done
-    [ -n "${ours:-}" ] || return 0
-    # Everything that the transactions added goes with them, dependencies too.
-    ours=
+    ours= purge=
     while IFS= read -r name; do
         if installed "$name"; then ours="$ours $name"; fi
     done < "$S/packages-added"
-    doing "$F remove$ours"
-    case $F in
-    apt)
-        others=$(apt -s remove $ours | sed -n 's/^Remv \([^ ]*\).*/\1/p' | sort -u | comm -23 - "$S/packages-added")
-        if [ -n "$others" ]; then
-            left "packages:$ours: these need them now:" $others
-            return 0
-        fi
-        apt remove $ours
-        ;;
-    *) rpm -e $ours || { left "packages:$ours: something else needs them"; return 0; } ;;
+    if [ -n "$ours" ]; then
+        case $F in
+        apt)
+            others=$(apt -s remove $ours | sed -n 's/^Remv \([^ ]*\).*/\1/p' | sort -u | comm -23 - "$S/packages-added")
+            if [ -n "$others" ]; then
+                left "packages:$ours: these need them now:" $others
+                return 0
+            fi
+            for name in $ours; do
+                if takes_data "$name"; then
+                    left "the configuration of the package $name: with it the data in $place would go"
+                else
+                    purge="$purge $name"
+                fi
+            done
+            doing "$F remove$ours"
+            apt remove $ours
+            [ -z "$purge" ] || apt purge $purge
+            ;;
+        *) rpm -e $ours || { left "packages:$ours: something else needs them"; return 0; } ;;
+        esac
+        changed "packages:$ours removed"
+    fi
+    rm -f "$S/packages-added" "$S"/after/package:*
+}
+
+# forget_lists FILE: what was read of the repositories that a file of ours names.
+forget_lists() {
+    case $1 in
+    */apt/sources.list.d/*) ;;
+    *) return 0 ;;
     esac
-    rm -f "$S/packages-added"
-    changed "packages:$ours removed"
+    [ -f "$1" ] || return 0
+    for url in $(grep -oE 'https?://[^ ]+' "$1"); do
+        rest=${url#*://}
+        rm -f -- "$R/var/lib/apt/lists/$(printf '%s' "${rest%/}" | tr / _)_"*
+    done
 }

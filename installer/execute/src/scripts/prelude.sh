@@ -17,6 +17,21 @@ beside() { printf '%s/.%s.stratus-new\n' "${1%/*}" "${1##*/}"; }
 mkdir -p "$R/var/lib/stratus"
 (umask 077 && mkdir -p "$S/before" "$S/after" "$S/seen" "$S/work")
 
+# remember FILE LINE: adds a line to a list, once.
+remember() {
+    if grep -qxF -e "$2" "$1" 2>/dev/null; then return 0; fi
+    (umask 077 && printf '%s\n' "$2" >> "$1")
+    sync "$1"
+}
+
+# folder PATH: makes a folder and those above it; each that was not there is noted first.
+folder() {
+    [ ! -d "$1" ] || return 0
+    folder "$(folder_of "$1")"
+    remember "$S/folders-made" "$1"
+    mkdir -- "$1"
+}
+
 # note FILE TEXT: one line in a small file, whole or not at all.
 note() {
     if [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; then return 0; fi
@@ -43,7 +58,8 @@ kept() {
 # keep_path KEY PATH
 keep_path() {
     keep "$1" || return 0
-    printf '%s' "$2" > "$B/path"
+    printf '%s\n' "$2" > "$B/path"
+    [ -z "${marks:-}" ] || printf '%s\n' "$marks" > "$B/marks"
     if [ -L "$2" ]; then
         kind=link
         readlink "$2" > "$B/target"

@@ -1,83 +1,51 @@
-//! Steps backwards: what a host was before, from what it recorded.
+//! Back to what a host was before, from what it recorded itself: the present plan need not know of
+//! what an earlier one made.
 
-use super::name::{absolute, key, named};
-use super::network::{MACHINE, commands, network_words};
+use super::name::{absolute, named};
+use super::network::MACHINE;
 use super::program::Program;
-use super::{ACCOUNTS, FILES, NETWORK, PACKAGES, UNDO, UNITS, Unfit, key_of};
-use crate::host::{Deadlines, Work};
-use stratus_plan::step::{Network, OurShare, Step};
+use super::{ACCOUNTS, FILES, Job, NETWORK, PACKAGES, UNDO, UNITS, Unfit};
+use crate::host::Deadlines;
 
-/// The program that takes a step back; none where there is nothing to take back. What somebody
-/// changed after us, data and what others need stay; the program says so in lines that begin with
-/// `left`.
-pub fn undo(step: &Step, root: &str, deadlines: Deadlines) -> Result<Option<Work>, Unfit> {
-    let mut program = Program::new(root)?;
-    program.uses(FILES).uses(UNDO);
-    let what = match step {
-        Step::Packages { names } => {
-            let names = names.iter().map(|n| named(n)).collect::<Result<Vec<_>, _>>()?;
-            program.uses(PACKAGES).call("remove_packages", &names);
-            "removing the packages that were added".to_owned()
-        }
-        Step::Group { name, .. } => {
-            program.uses(ACCOUNTS).call("undo_group", &[named(name)?]);
-            format!("removing the group {name}")
-        }
-        Step::User(user) => {
-            program.uses(ACCOUNTS).call("undo_user", &[named(&user.name)?]);
-            format!("removing the user {}", user.name)
-        }
-        Step::Directory { path, .. }
-        | Step::Secret { path, .. }
-        | Step::SecretFile { path, .. } => undo_path(&mut program, path)?,
-        Step::SshKey { path, .. } => {
-            let public = format!("{}.pub", program.at(path)?);
-            let key = format!("{}.pub", key("path", path));
-            program.call("undo_path", &[&key, &public]);
-            undo_path(&mut program, path)?
-        }
-        Step::File(file) => match &file.share {
-            OurShare::Whole | OurShare::OnedKeys => undo_path(&mut program, &file.path)?,
-            OurShare::Block { name, comment } => {
-                let at = program.at(&file.path)?;
-                program.call("undo_block", &[&key_of(file), &at, comment, name]);
-                format!("taking our lines out of {}", file.path)
-            }
-        },
-        Step::Unit(unit) => {
-            program.uses(UNITS).call("undo_unit", &[named(&unit.name)?]);
-            format!("the unit {} as before", unit.name)
-        }
-        Step::Action { .. } => return Ok(None),
-        Step::Database { name, .. } => {
-            let text = format!("the database {}: its data are not ours to delete", named(name)?);
-            program.call("left", &[&text]);
-            format!("the database {name}")
-        }
-        Step::Network(network) => undo_network(&mut program, network)?,
+/// What is taken back, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Back {
+    /// Units in the order in which they are to end; others that are recorded end after them.
+    pub units: Vec<String>,
+    /// Folders with data: nothing in them is touched.
+    pub data: Vec<String>,
+}
+
+/// The programs that give a host back, with their names, in order. They print what they change, and
+/// lines that begin with `left` for what stays, with the reason.
+pub fn undo(
+    back: &Back,
+    root: &str,
+    deadlines: Deadlines,
+) -> Result<Vec<(&'static str, Job)>, Unfit> {
+    let units = back.units.iter().map(|n| named(n)).collect::<Result<Vec<_>, _>>()?;
+    let data = back.data.iter().map(|p| absolute(p)).collect::<Result<Vec<_>, _>>()?;
+    let mut first = Program::new(root)?;
+    first.uses(UNITS).call("undo_units", &units);
+    let mut second = Program::new(root)?;
+    let (length, digest) = second.carry(MACHINE.as_bytes());
+    second.uses(NETWORK).call("undo_network", &[&length, &digest]);
+    let mut confirm = Program::new(root)?;
+    confirm.uses(NETWORK).call("confirm_gone", &[]);
+    let mut last = Program::new(root)?;
+    last.uses(FILES).uses(PACKAGES).uses(ACCOUNTS).uses(UNITS).uses(UNDO);
+    last.call("give_back", &data);
+    let job = |program: Program, what: &str| Job {
+        work: program.work(what.to_owned(), deadlines),
+        confirm: None,
     };
-    Ok(Some(program.work(what, deadlines)))
-}
-
-fn undo_path(program: &mut Program, path: &str) -> Result<String, Unfit> {
-    let at = program.at(path)?;
-    program.call("undo_path", &[&key("path", path), &at]);
-    Ok(format!("{path} as before"))
-}
-
-/// The old network is a new one: it is loaded the same way, with the same way back.
-fn undo_network(program: &mut Program, network: &Network) -> Result<String, Unfit> {
-    let (length, digest) = program.carry(MACHINE.as_bytes());
-    program.uses(NETWORK).call("network_begin", &[&length, &digest]);
-    for (name, words) in [("apply", &network.revert), ("revert", &network.apply)] {
-        let (length, digest) = program.carry(commands(words).as_bytes());
-        program.call("network_commands", &[name, &length, &digest]);
-    }
-    let paths = network.files.iter().map(|f| &f.path).chain(&network.aside);
-    for (index, path) in paths.enumerate() {
-        let (number, at) = (format!("{index:03}"), program.at(absolute(path)?)?);
-        program.call("stage_before", &[&number, &at, &key("path", path)]);
-    }
-    program.call("switch_network", &network_words(network, "gone")?);
-    Ok(format!("the network before the bridge {}", network.bridge))
+    let network = Job {
+        confirm: Some(confirm.work("confirming the old network".to_owned(), deadlines)),
+        ..job(second, "putting the old network back")
+    };
+    Ok(vec![
+        ("back:units", job(first, "units as before")),
+        ("back:network", network),
+        ("back:rest", job(last, "files, packages and accounts as before")),
+    ])
 }

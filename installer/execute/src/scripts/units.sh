@@ -52,6 +52,15 @@ unit() {
     esac
     # Only now: whoever is cut off before this line has it done again.
     note "$S/seen/$unit" "$now"
+    note "$S/after/unit:$unit" "$boot,$run"
+}
+
+# undo_units NAME...: these in this order, then those that an earlier plan had.
+undo_units() {
+    for name in "$@"; do undo_unit "$name"; done
+    for record in "$S"/before/unit:*; do
+        if [ -d "$record" ]; then undo_unit "${record#"$S/before/unit:"}"; fi
+    done
 }
 
 # undo_unit NAME
@@ -62,7 +71,11 @@ undo_unit() {
     # A unit whose file went before it is no longer known; there is nothing left to stop.
     if systemctl cat "$unit" > /dev/null 2>&1; then
         case $was_active in
-        active) unit_does start "$unit" ;;
+        active)
+            unit_does start "$unit"
+            # It reads its files as they were once they are back.
+            remember "$S/again" "$unit"
+            ;;
         *) unit_does stop "$unit" ;;
         esac
         case $was_enabled in
@@ -73,7 +86,7 @@ undo_unit() {
         esac
         changed "$unit as before"
     fi
-    rm -rf "$S/seen/$unit" "$S/before/unit:$unit"
+    rm -rf "$S/seen/$unit" "$S/after/unit:$unit" "$S/before/unit:$unit"
 }
 
 # action NAME INPUT...: carries out do_NAME when its inputs are not those that it saw.
@@ -88,6 +101,31 @@ action() {
     note "$S/seen/$name" "$now"
 }
 
+# What reads files of ours reads them again as they were.
+read_again() {
+    have systemctl || return 0
+    doing "systemctl daemon-reload"
+    systemctl daemon-reload < /dev/null || :
+    if have exportfs; then exportfs -ra || :; fi
+    [ -f "$S/again" ] || return 0
+    while IFS= read -r unit; do
+        systemctl cat "$unit" > /dev/null 2>&1 || continue
+        systemctl try-restart "$unit" < /dev/null || left "$unit: it did not start again; journalctl -u $unit"
+    done < "$S/again"
+    rm -f "$S/again"
+}
+
+# libvirt's own network, where libvirt was there before us.
+undo_libvirt_network() {
+    record="$S/before/action:remove-libvirt-network"
+    [ -d "$record" ] || return 0
+    if have virsh && virsh net-info default > /dev/null 2>&1; then
+        if grep -q '^Autostart: *yes' "$record/info"; then virsh net-autostart default; fi
+        if grep -q '^Active: *yes' "$record/info"; then virsh net-start default 2>/dev/null || :; fi
+    fi
+    rm -rf "$record"
+}
+
 do_refresh_packages() { refresh; }
 do_reload_units() { doing "systemctl daemon-reload"; systemctl daemon-reload; }
 do_export_shares() { doing "exportfs -ra"; exportfs -ra; }
@@ -95,6 +133,10 @@ do_load_sysctl() { doing "sysctl --system"; sysctl --system > /dev/null; }
 do_remove_libvirt_network() {
     doing "virsh net-destroy default"
     if virsh net-info default > /dev/null 2>&1; then
+        if keep action:remove-libvirt-network; then
+            virsh net-info default > "$B/info"
+            kept action:remove-libvirt-network
+        fi
         if [ "$(virsh net-info default | sed -n 's/^Active: *//p')" = yes ]; then virsh net-destroy default; fi
         virsh net-autostart default --disable
     fi

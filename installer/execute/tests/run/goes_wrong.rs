@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use stratus_execute::host::Host;
 use stratus_execute::journal::{Ended, Entry};
-use stratus_execute::run::{Event, Failure, StepResult, Stop, What, apply, line};
+use stratus_execute::run::{Event, Failure, StepResult, Stop, What, apply, ended, line};
 use stratus_plan::step::{Access, File, OurShare, Piece, Step};
 
 fn good(name: &str) -> Arc<dyn Host> {
@@ -29,7 +29,9 @@ async fn one_broken_host_of_five_stops_no_other() {
     let journal = Arc::new(Memory::default());
     let steps = || vec![planned("one", &[]), planned("two", &[])];
     let plan = plan(["a", "b", "c", "d", "e"].map(|h| (h, steps())).into());
-    let report = apply(&plan, &run_on(&hosts, journal.clone()).run).await;
+    let scene = run_on(&hosts, journal.clone());
+    let report = apply(&plan, &scene.run).await;
+    ended(&scene.run, report.is_good()).await.unwrap();
     assert_eq!(report.exit_code(), 1);
     for (host, steps) in &report.hosts {
         assert_eq!(steps.iter().all(|(_, r)| r.is_good()), host.as_str() != "c", "{host}");

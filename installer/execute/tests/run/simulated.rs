@@ -89,6 +89,9 @@ impl Host for Simulated {
                 }
             }
         };
+        // As a real one it goes on whether or not somebody waits for its end.
+        let task = tokio::spawn(exit);
+        let exit = async move { task.await.unwrap() };
         Ok(Running {
             stdin: Box::new(stdin),
             stdout: Box::new(stdout),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use stratus_execute::host::{Deadlines, Work};
-use stratus_execute::scripts::{Known, job, undo};
+use stratus_execute::scripts::{Back, Known, job, undo};
 use stratus_plan::step::{Access, Step};
 use tempfile::TempDir;
 
@@ -91,10 +91,19 @@ impl Bench {
         job(step, &Known::default(), self.root().to_str().unwrap(), deadlines).unwrap().work
     }
 
-    pub(crate) fn undo(&self, step: &Step) -> Said {
+    /// Gives the host back, confirming its network; what all programs said.
+    pub(crate) fn undo(&self) -> Said {
         let deadlines = Deadlines::silent_for(Duration::from_mins(1));
-        let work = undo(step, self.root().to_str().unwrap(), deadlines).unwrap().unwrap();
-        self.run(&work)
+        let mut all = Said { status: 0, stdout: String::new(), stderr: String::new() };
+        for (_, job) in undo(&Back::default(), self.root().to_str().unwrap(), deadlines).unwrap() {
+            for work in [Some(job.work), job.confirm].into_iter().flatten() {
+                let said = self.run(&work);
+                assert_eq!(said.status, 0, "{}: {}{}", work.what, said.stdout, said.stderr);
+                all.stdout.push_str(&said.stdout);
+                all.stderr.push_str(&said.stderr);
+            }
+        }
+        all
     }
 
     pub(crate) fn confirm(&self, step: &Step) -> Said {

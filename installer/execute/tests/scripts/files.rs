@@ -29,7 +29,7 @@ fn a_whole_file_replaces_somebodys_and_keeps_it_once() {
     assert_eq!(fs::metadata(bench.at("/etc/a.conf")).unwrap().mode() & 0o7777, 0o640);
     bench.apply_twice(&file("/etc/a.conf", "ours, newer\n", OurShare::Whole));
     assert_eq!(bench.text("/etc/a.conf.stratus-orig"), "theirs\n");
-    bench.undo(&file("/etc/a.conf", "", OurShare::Whole));
+    bench.undo();
     assert_eq!(bench.text("/etc/a.conf"), "theirs\n");
     assert!(!bench.at("/etc/a.conf.stratus-orig").exists());
 }
@@ -41,7 +41,7 @@ fn odd_names_and_contents_arrive_as_they_are() {
     let path = "/etc/it's a \"name\" $x;";
     bench.apply_twice(&file(path, text, OurShare::Whole));
     assert_eq!(bench.text(path), text);
-    bench.undo(&file(path, text, OurShare::Whole));
+    bench.undo();
     assert!(!bench.at(path).exists());
 }
 
@@ -51,7 +51,7 @@ fn what_somebody_changed_after_us_is_not_undone() {
     let step = file("/etc/a.conf", "ours\n", OurShare::Whole);
     bench.apply(&step);
     bench.put("/etc/a.conf", "edited\n");
-    let said = bench.undo(&step);
+    let said = bench.undo();
     assert!(said.stdout.starts_with("left "), "{}", said.stdout);
     assert_eq!(bench.text("/etc/a.conf"), "edited\n");
 }
@@ -83,7 +83,7 @@ fn a_block_comes_and_goes_and_the_rest_stays() {
         "# mine\n/dev/sda1 / ext4\n# BEGIN STRATUS share\none\ntwo & \\three\n# END STRATUS share\nadded by hand\n"
     );
     assert_eq!(fs::metadata(bench.at("/etc/fstab")).unwrap().mode() & 0o7777, 0o604);
-    bench.undo(&block("/etc/fstab", ""));
+    bench.undo();
     assert_eq!(bench.text("/etc/fstab"), "# mine\n/dev/sda1 / ext4\nadded by hand\n");
 }
 
@@ -123,7 +123,7 @@ fn keys_of_oned_conf_change_in_place() {
         "# PORT = 1\nLOG = [\n  SYSTEM = \"file\", # where\n  PORT = 5 ]\nPORT = 2700 # the port\n\
          DB = [ BACKEND = \"mysql\",\n  NAME = \"a ] b # c\" ]\n# end\nNEW_KEY = \"x\"\n"
     );
-    bench.undo(&file("/etc/one/oned.conf", wanted, OurShare::OnedKeys));
+    bench.undo();
     assert!(bench.text("/etc/one/oned.conf").contains("PORT = 2633 # the port"));
 }
 
@@ -133,11 +133,13 @@ fn a_folder_is_made_and_undone_only_when_empty() {
     let step = Step::Directory { path: "/srv/a/b".into(), access: mine(0o2750) };
     bench.apply_twice(&step);
     assert_eq!(fs::metadata(bench.at("/srv/a/b")).unwrap().mode() & 0o7777, 0o2750);
+    bench.undo();
+    assert!(!bench.at("/srv").exists());
+    bench.apply(&step);
     bench.put("/srv/a/b/data", "x");
-    assert!(bench.undo(&step).stdout.contains("left "));
-    fs::remove_file(bench.at("/srv/a/b/data")).unwrap();
-    bench.undo(&step);
-    assert!(!bench.at("/srv/a/b").exists());
+    let said = bench.undo().stdout;
+    assert!(said.contains("/srv/a/b: not empty"), "{said}");
+    assert!(bench.at("/srv/a/b/data").exists());
 }
 
 #[test]
@@ -204,4 +206,23 @@ fn a_secret_file_is_carried_and_what_it_was_made_of_is_kept() {
     let seen = bench.text("/var/lib/stratus/installer/seen/file:-etc-one-ldap.conf");
     let result = stratus_plan::content::sha256("canary\n");
     assert_eq!(seen, format!("{recipe}:{result}\n"));
+}
+
+#[test]
+fn nothing_stays_of_a_host_that_is_given_back_but_the_journal() {
+    let bench = Bench::new();
+    bench.put("/etc/a.conf", "theirs\n");
+    bench.put("/var/lib/other", "");
+    let before = bench.tree();
+    bench.apply(&file("/etc/a.conf", "ours\n", OurShare::Whole));
+    bench.apply(&file("/etc/new/deep/b.conf", "ours\n", OurShare::Whole));
+    bench.apply(&block("/etc/fstab", "ours\n"));
+    bench.undo();
+    assert!(!bench.at("/etc/new").exists());
+    assert_eq!(bench.tree(), before);
+    bench.apply(&block("/etc/fstab", "ours\n"));
+    bench.put("/var/lib/stratus/installer/journal/one.jsonl", "{}\n");
+    let said = bench.undo().stdout;
+    assert!(said.contains("installer: the journal"), "{said}");
+    assert_eq!(bench.text("/var/lib/stratus/installer/journal/one.jsonl"), "{}\n");
 }

@@ -157,7 +157,7 @@ fn undone_the_old_files_are_back() {
     let bench = host(true);
     bench.apply(&step());
     bench.confirm(&step());
-    let said = bench.undo(&step());
+    let said = bench.undo();
     assert_eq!(said.status, 0, "{}", said.stderr);
     assert_eq!(bench.confirm(&step()).status, 0);
     assert!(!is_new(&bench));
