@@ -93,7 +93,7 @@ pub fn probe_script(questions: &Questions) -> String {
 
 fn available(names: &str) -> String {
     format!(
-        "if have apt-cache; then apt-cache policy {names} 2> /dev/null\n\
+        "if [ -z \"$rpms\" ] && have apt-cache; then apt-cache policy {names} 2> /dev/null\n\
          elif have dnf; then dnf -q --cacheonly repoquery --latest-limit 1 --qf '%{{name}}\\t%{{evr}}\\n' {names} 2> /dev/null\n\
          elif have zypper; then zypper -q -n --no-refresh search -s --match-exact -t package {names} 2> /dev/null\nfi"
     )
