@@ -63,8 +63,7 @@ fn a_node_of_the_el_family_joins_a_site_of_debian() {
     site.write("node1", "10.77.0.109", "");
     comes_up(&site);
     let node = &site.hosts[1];
-    let from = node.run("dnf -q list installed opennebula-node-kvm").good().stdout;
-    assert!(from.contains("@stratus-opennebula"), "{from}");
+    node.run("rpm -q opennebula-node-kvm libvirt-daemon-system").good();
     let sockets = "virtqemud.socket virtnodedevd.socket virtstoraged.socket";
     node.run(&format!("systemctl is-active {sockets} && systemctl is-enabled {sockets}")).good();
 }
@@ -81,6 +80,9 @@ fn ifupdown(host: &Host) {
     host.run("mkdir -p /etc/network/interfaces.d; systemctl enable -q networking").good();
 }
 
+/// A container's devices cannot be triggered anew, and netplan goes no further where they cannot.
+const UDEVADM: &str = "#!/bin/sh\n[ \"$1\" = trigger ] || exec /usr/bin/udevadm \"$@\"\n";
+
 /// netplan, with the same address.
 fn netplan(host: &Host) {
     install(host, "netplan.io");
@@ -89,6 +91,7 @@ fn netplan(host: &Host) {
         host.address()
     );
     host.write("/etc/netplan/10-lab.yaml", 0o600, text);
+    host.write("/usr/local/sbin/udevadm", 0o755, UDEVADM);
 }
 
 fn network_manager(host: &Host) {

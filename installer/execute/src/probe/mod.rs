@@ -77,7 +77,9 @@ pub fn probe_script(questions: &Questions) -> String {
         ask("groups", &format!("getent group -- {}", words(&questions.groups)));
     }
     if !questions.packages.is_empty() {
-        ask("available", &available(&words(&questions.packages)));
+        let names = words(&questions.packages);
+        ask("provided", &provided(&names));
+        ask("available", &available(&names));
     }
     if !questions.databases.is_empty() {
         ask(
@@ -89,6 +91,15 @@ pub fn probe_script(questions: &Questions) -> String {
     // The clock last: what lies between its reading and ours is then shortest.
     script.push_str("section clock\ndate +%s%3N\nsection end\n");
     script
+}
+
+/// A package may be there by a name that another one provides; rpm says what provides nothing on
+/// its standard output, in a line that is none of ours.
+fn provided(names: &str) -> String {
+    format!(
+        "if [ -n \"$rpms\" ]; then for name in {names}; do\n    \
+         rpm -q --whatprovides --qf \"ii \\\\t$name\\\\t%{{EVR}}\\\\n\" \"$name\" 2> /dev/null\ndone; fi"
+    )
 }
 
 fn available(names: &str) -> String {
