@@ -180,11 +180,9 @@ fn ifupdown_gives_the_address_to_the_bridge() {
 #[test]
 fn netplan_gives_the_address_to_the_bridge() {
     let mut site = site_with(netplan, true);
-    let folder = "/etc/systemd/network/10-netplan-br0.network.d";
-    let bad = format!(
-        "mkdir -p {folder}; printf '[Network]\\nAddress=\\nAddress=192.0.2.9/24\\n' > {folder}/bad.conf"
-    );
-    a_bad_network_comes_back(&site, &bad, &format!("rm -r {folder}"));
+    let file = "/etc/systemd/network/04-bad.network";
+    let bad = format!("printf '[Match]\\nName=br0\\n[Network]\\nAddress=192.0.2.9/24\\n' > {file}");
+    a_bad_network_comes_back(&site, &bad, &format!("rm {file}"));
     comes_up(&site);
     the_bridge_stays(&mut site, "/etc/netplan/90-stratus-br0.yaml");
 }
