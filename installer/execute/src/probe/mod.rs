@@ -77,7 +77,9 @@ pub fn probe_script(questions: &Questions) -> String {
         ask("groups", &format!("getent group -- {}", words(&questions.groups)));
     }
     if !questions.packages.is_empty() {
-        ask("available", &available(&words(&questions.packages)));
+        let names = words(&questions.packages);
+        ask("provided", &provided(&names));
+        ask("available", &available(&names));
     }
     if !questions.databases.is_empty() {
         ask(
@@ -91,9 +93,18 @@ pub fn probe_script(questions: &Questions) -> String {
     script
 }
 
+/// A package may be there by a name that another one provides; rpm says what provides nothing on
+/// its standard output, in a line that is none of ours.
+fn provided(names: &str) -> String {
+    format!(
+        "if [ -n \"$rpms\" ]; then for name in {names}; do\n    \
+         rpm -q --whatprovides --qf \"ii \\\\t$name\\\\t%{{EVR}}\\\\n\" \"$name\" 2> /dev/null\ndone; fi"
+    )
+}
+
 fn available(names: &str) -> String {
     format!(
-        "if have apt-cache; then apt-cache policy {names} 2> /dev/null\n\
+        "if [ -z \"$rpms\" ] && have apt-cache; then apt-cache policy {names} 2> /dev/null\n\
          elif have dnf; then dnf -q --cacheonly repoquery --latest-limit 1 --qf '%{{name}}\\t%{{evr}}\\n' {names} 2> /dev/null\n\
          elif have zypper; then zypper -q -n --no-refresh search -s --match-exact -t package {names} 2> /dev/null\nfi"
     )

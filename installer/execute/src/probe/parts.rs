@@ -155,7 +155,8 @@ pub(super) fn network_tool(sections: &Sections<'_>) -> Option<NetworkTool> {
 }
 
 pub(super) fn packages(sections: &Sections<'_>, facts: &mut HostFacts) {
-    for line in sections.text("packages").lines() {
+    let listed = [sections.text("packages"), sections.text("provided")];
+    for line in listed.iter().flat_map(|text| text.lines()) {
         let mut words = line.split('\t');
         if let (Some(state), Some(name), Some(version)) = (words.next(), words.next(), words.next())
             && state.starts_with("ii")

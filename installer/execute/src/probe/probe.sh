@@ -5,6 +5,11 @@ set -u
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 section() { printf '\001%s\n' "$1"; }
 have() { command -v "$1" > /dev/null 2>&1; }
+# The family is told by the system's name: a host may have the tools of another one too.
+rpms=
+case " $(. /etc/os-release 2> /dev/null && echo "${ID:-} ${ID_LIKE:-}") " in
+*" rhel "* | *" fedora "* | *" suse "*) rpms=yes ;;
+esac
 
 section os
 base64 -w0 < /etc/os-release
@@ -74,7 +79,7 @@ if have ifup && [ -f /etc/network/interfaces ]; then echo ifupdown; fi
 if have wicked; then echo wicked; fi
 
 section packages
-if have dpkg-query; then
+if [ -z "$rpms" ] && have dpkg-query; then
     dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\n' 2> /dev/null
 elif have rpm; then
     rpm -qa --qf 'ii \t%{NAME}\t%{EVR}\n' 2> /dev/null

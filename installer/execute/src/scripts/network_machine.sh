@@ -76,19 +76,45 @@ up() {
     esac
 }
 
+# What the interfaces have now, as commands of ip(8).
+remember() {
+    for name in $interface $bridge; do
+        [ "$name" != - ] && [ -d "$R/sys/class/net/$name" ] || continue
+        ip -o address show dev "$name" scope global 2>/dev/null | while read -r n device kind address rest; do
+            echo "address replace $address dev $name"
+        done
+        ip route show dev "$name" 2>/dev/null | while read -r to rest; do
+            case "$rest" in
+            *"proto kernel"*) ;;
+            "via "*) rest=${rest#via } && echo "route replace $to via ${rest%% *} dev $name" ;;
+            esac
+        done
+    done > "$P/was"
+}
+
+# The last resort where the tool fails: addresses and routes by hand, until the host starts anew.
+by_hand() {
+    echo "loading the old network failed too; its addresses are set by hand"
+    if [ "$interface" != - ] && [ ! -e "$P/bridge-was-there" ]; then
+        ip link set dev "$interface" nomaster up || :
+    fi
+    ip -force -batch "$P/was" || :
+}
+
 revert() {
     mkdir "$P/decided" 2>/dev/null || return 0
     down
     place old
     # A bridge that was not there before us keeps nothing of the old network's.
     if [ "$goal" = up ] && [ ! -e "$P/bridge-was-there" ]; then ip link delete "$bridge" 2>/dev/null || :; fi
-    up revert || echo "loading the old network failed too"
+    up revert || by_hand
     rm -rf "${P%/*}/reverted"
     mv -T "$P" "${P%/*}/reverted"
     systemctl stop stratus-network-revert.timer 2>/dev/null || :
 }
 
 load() {
+    remember
     down
     place new
     if up apply; then

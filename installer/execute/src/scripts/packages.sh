@@ -1,4 +1,16 @@
+# By the system's name: a host may have the tools of another family too, to build its packages.
 family() {
+    names=
+    if [ -r "$R/etc/os-release" ]; then names=$(. "$R/etc/os-release" && echo "${ID:-} ${ID_LIKE:-}"); fi
+    case " $names " in
+    *" debian "* | *" ubuntu "*) echo apt ;;
+    *" rhel "* | *" fedora "*) echo dnf ;;
+    *" suse "*) echo zypper ;;
+    *) family_by_tools ;;
+    esac
+}
+
+family_by_tools() {
     if have apt-get; then echo apt
     elif have dnf; then echo dnf
     elif have zypper; then echo zypper

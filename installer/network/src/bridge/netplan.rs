@@ -1,7 +1,7 @@
 //! netplan(5), YAML written by hand: every text is quoted, so none is taken for a number or a
 //! truth value (`"on"`, `"0123"`).
 
-use super::{BridgeFiles, Link, command, file, joined, script};
+use super::{BridgeFiles, Link, command, file, joined, networkd, script};
 
 pub(super) fn bridge(link: &Link<'_>) -> BridgeFiles {
     let mut text = "network:\n  version: 2\n".to_owned();
@@ -14,7 +14,11 @@ pub(super) fn bridge(link: &Link<'_>) -> BridgeFiles {
     let mut apply = vec![command(&["netplan", "generate"])];
     apply.extend(link.flush_port());
     apply.push(command(&["netplan", "apply"]));
-    BridgeFiles { files: vec![file(path, 0o600, text)], apply, revert: revert(link) }
+    let mut files = vec![file(path, 0o600, text)];
+    // netplan adds up what all its files say of an interface, so the addresses that another file
+    // gives the port would stay on it. networkd takes the first file by name, which is this one.
+    files.extend(link.port.map(|port| networkd::port(link, port)));
+    BridgeFiles { files, apply, revert: revert(link) }
 }
 
 fn ethernet(link: &Link<'_>, port: &str) -> String {

@@ -58,7 +58,7 @@ fn network(link: &Link<'_>) -> NetworkFile {
     file(format!("{FOLDER}{bridge}.network"), 0o644, text)
 }
 
-fn port(link: &Link<'_>, port: &str) -> NetworkFile {
+pub(super) fn port(link: &Link<'_>, port: &str) -> NetworkFile {
     let text = format!(
         "[Match]\nName={port}\n{}\n[Network]\nBridge={}\nDHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n",
         mtu(link),

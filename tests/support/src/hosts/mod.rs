@@ -28,6 +28,7 @@ mod demands;
 mod host;
 mod identity;
 mod lab;
+mod libvirt;
 mod mirrors;
 mod opennebula;
 mod roots;

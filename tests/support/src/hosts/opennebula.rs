@@ -5,7 +5,7 @@
 
 use super::apt::{AptRepository, SigningKey};
 use super::rpm::RpmRepository;
-use super::{Base, Lab, Package};
+use super::{Base, Lab, Package, libvirt};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ pub struct Standins {
     version: String,
     oned: Option<PathBuf>,
     with_libvirt: bool,
+    with_libvirt_standin: bool,
     with_rpm: bool,
     more: Vec<Package>,
 }
@@ -30,6 +31,7 @@ impl Default for Standins {
             version: "7.4.0-1".to_owned(),
             oned: None,
             with_libvirt: false,
+            with_libvirt_standin: false,
             with_rpm: false,
             more: Vec::new(),
         }
@@ -60,6 +62,13 @@ impl Standins {
         self
     }
 
+    /// With a libvirt that answers and runs nothing: for tests of all around it.
+    #[must_use]
+    pub fn with_libvirt_standin(mut self) -> Self {
+        self.with_libvirt_standin = true;
+        self.package(libvirt::standin())
+    }
+
     /// With the same packages for [`Base::El9`] too.
     #[must_use]
     pub fn with_rpm(mut self) -> Self {
@@ -87,7 +96,7 @@ impl Standins {
         let mut packages = vec![
             self.server(),
             common(package("opennebula-common")),
-            node(package("opennebula-node-kvm"), self.with_libvirt),
+            node(package("opennebula-node-kvm"), self.virtualisation()),
             package("opennebula-tools")
                 .field("Depends", "opennebula-common, opennebula-libs, opennebula-rubygems"),
             package("opennebula-libs").field("Depends", "opennebula-rubygems"),
@@ -110,6 +119,15 @@ impl Standins {
         }));
         packages.extend(self.more.iter().cloned());
         packages
+    }
+
+    /// What the node package needs to run machines.
+    fn virtualisation(&self) -> &'static str {
+        match (self.with_libvirt, self.with_libvirt_standin) {
+            (true, _) => ", libvirt-daemon-system, libvirt-clients, qemu-system-x86, qemu-utils",
+            (false, true) => ", libvirt-daemon-system",
+            (false, false) => "",
+        }
     }
 
     fn server(&self) -> Package {
@@ -294,11 +312,8 @@ fn common(package: Package) -> Package {
 const TEMPORARY: &str =
     "d /run/one 0755 oneadmin oneadmin -\nd /run/lock/one 0755 oneadmin oneadmin -\n";
 
-fn node(package: Package, with_libvirt: bool) -> Package {
-    let needs = "opennebula-common, openssh-server, sudo, iproute2";
-    let virtualisation = "libvirt-daemon-system, libvirt-clients, qemu-system-x86, qemu-utils";
-    let depends =
-        if with_libvirt { format!("{needs}, {virtualisation}") } else { needs.to_owned() };
+fn node(package: Package, virtualisation: &str) -> Package {
+    let depends = format!("opennebula-common, openssh-server, sudo, iproute2{virtualisation}");
     package
         .field("Depends", &depends)
         .file("/etc/sudoers.d/opennebula-node-kvm", 0o440, include_str!("standins/node.sudoers"))
