@@ -60,6 +60,15 @@ impl Standins {
         self
     }
 
+    /// With a node package that needs a libvirt which answers and can do nothing: enough for every step
+    /// and every promise, and there at once without package mirrors.
+    #[must_use]
+    pub fn with_libvirt_standin(mut self) -> Self {
+        self.with_libvirt = true;
+        self.more.extend(libvirt());
+        self
+    }
+
     /// With the same packages for [`Base::El9`] too.
     #[must_use]
     pub fn with_rpm(mut self) -> Self {
@@ -305,6 +314,24 @@ fn node(package: Package, with_libvirt: bool) -> Package {
         .file("/etc/sysctl.d/bridge-nf-call.conf", 0o644, BRIDGES)
         .script("postinst", include_str!("standins/node.postinst"))
 }
+
+/// The packages that a node needs for virtual machines, with nothing of libvirt's or qemu's own.
+fn libvirt() -> [Package; 4] {
+    let daemon = unit("libvirtd", "/usr/sbin/libvirtd", "simple").replace("oneadmin", "root");
+    [
+        Package::new("libvirt-daemon-system", "9.0.0-4")
+            .field("Depends", "libvirt-clients")
+            .file("/usr/sbin/libvirtd", 0o755, IDLE)
+            .file("/etc/libvirt/qemu.conf", 0o600, "# Everything as it comes.\n")
+            .file(&unit_file("libvirtd"), 0o644, daemon),
+        Package::new("libvirt-clients", "9.0.0-4").file("/usr/bin/virsh", 0o755, VIRSH),
+        Package::new("qemu-system-x86", "1:7.2-1"),
+        Package::new("qemu-utils", "1:7.2-1"),
+    ]
+}
+
+/// Knows no network and no machine.
+const VIRSH: &str = "#!/bin/sh\ncase \" $* \" in *' version '*) echo 9.0.0 ;; *) exit 1 ;; esac\n";
 
 const BRIDGES: &str = "net.bridge.bridge-nf-call-arptables=0\nnet.bridge.bridge-nf-call-ip6tables=0\nnet.bridge.bridge-nf-call-iptables=0\n";
 

@@ -1,0 +1,88 @@
+//! The power of a host goes, or the installer is killed, at every step: each time the next run goes on.
+
+use super::cuts::{Apply, At, to_do};
+use super::site;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use stratus_tests::hosts::{HostSetup, Site};
+
+/// Longest time that a step runs before it is cut; each gets another part of it.
+const LATEST: Duration = Duration::from_millis(160);
+const ROUNDS: usize = 120;
+
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Power,
+    Installer,
+}
+
+#[test]
+fn the_power_of_a_host_goes_at_every_step() {
+    at_every_step(What::Power);
+}
+
+#[test]
+fn the_installer_is_killed_at_every_step() {
+    at_every_step(What::Installer);
+}
+
+fn at_every_step(what: What) {
+    let mut site = site([HostSetup::new("front"), HostSetup::new("node1")]);
+    site.write("node1", "10.77.0.109", "");
+    let begun = Instant::now();
+    let planned = to_do(&site.install(&["plan", "--json"]).stdout);
+    assert!(planned.len() > 20, "{planned:?}");
+    let mut cut = BTreeSet::new();
+    let mut rounds = 0;
+    while round(&mut site, what, &planned, &mut cut) {
+        rounds += 1;
+        assert!(rounds < ROUNDS, "no end after {rounds} rounds; cut: {cut:?}");
+    }
+    for task in ["plan", "verify"] {
+        site.install(&[task]).good();
+    }
+    let time = begun.elapsed().as_secs();
+    eprintln!("{} of {} steps cut in {rounds} rounds, {time} s", cut.len(), planned.len());
+    all_cut(&planned, &cut);
+}
+
+/// One run, cut at the first step that was not cut before. False when there is none, and the run
+/// was good.
+fn round(site: &mut Site, what: What, planned: &BTreeSet<At>, cut: &mut BTreeSet<At>) -> bool {
+    let mut apply = Apply::start(site.command("stratus-install", &["apply", "--yes"]));
+    let Some(at) = apply.begins(|at| planned.contains(at) && !cut.contains(at)) else {
+        let (code, said) = apply.end();
+        if what == What::Installer && said.contains("works on this site since") {
+            // The front-end needs a moment to see that the killed one is gone.
+            return true;
+        }
+        assert_eq!(code, Some(0), "{said}");
+        return false;
+    };
+    apply.run_on(&at.0, LATEST / 4 * u32::try_from(cut.len() % 4).unwrap());
+    let host = site.hosts.iter_mut().find(|h| h.name() == at.0).unwrap();
+    // Most runs end with the power, or they would go on when the host is up again; some see to it
+    // by themselves that it is gone.
+    let by_itself = what == What::Power && cut.len() % 5 == 0;
+    if what == What::Power {
+        host.power_cut();
+    }
+    if !by_itself {
+        apply.child.kill().unwrap();
+    }
+    let time = Instant::now();
+    let (code, said) = apply.end();
+    if what == What::Power {
+        host.boot();
+    }
+    eprintln!("{} {}: {code:?} after {} ms", at.0, at.1, time.elapsed().as_millis());
+    assert!(!by_itself || code.is_some_and(|c| [1, 5].contains(&c)), "{at:?}: {code:?}\n{said}");
+    cut.insert(at);
+    true
+}
+
+/// Steps that the packages of a step before did on their own never begin; there are few of them.
+fn all_cut(planned: &BTreeSet<At>, cut: &BTreeSet<At>) {
+    let missed: Vec<_> = planned.difference(cut).map(|(h, s)| format!("{h}: {s}")).collect();
+    assert!(missed.is_empty(), "never cut: {missed:?}");
+}

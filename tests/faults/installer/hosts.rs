@@ -1,0 +1,1 @@
+//! Hosts that are not as they should be.
