@@ -27,23 +27,38 @@ fn the_installer_is_killed_at_every_step() {
 }
 
 fn at_every_step(what: What) {
-    let mut site = site([HostSetup::new("front"), HostSetup::new("node1")]);
-    site.write("node1", "10.77.0.109", "");
     let begun = Instant::now();
+    let mut cut = BTreeSet::new();
+    let (mut sites, mut left) = (0, 1);
+    // What a step did before it was cut may be enough for the one behind, which then never begins;
+    // on another site it is the first to be cut.
+    while left > 0 && sites < 3 {
+        left = one_site(what, &mut cut);
+        sites += 1;
+    }
+    let (count, time) = (cut.len(), begun.elapsed().as_secs());
+    eprintln!("{count} steps were cut, on {sites} sites in {time} s");
+    assert_eq!(left, 0, "some were never cut");
+}
+
+/// Sets a site up, cut at every step that was not cut before. How many were not cut.
+fn one_site(what: What, cut: &mut BTreeSet<At>) -> usize {
+    let mut site = site([HostSetup::new("front"), HostSetup::new("node1")]);
+    // One host at a time: only the one that is cut has something under way.
+    site.write("node1", "10.77.0.109", "[ssh]\nparallel = 1");
     let planned = to_do(&site.install(&["plan", "--json"]).stdout);
     assert!(planned.len() > 20, "{planned:?}");
-    let mut cut = BTreeSet::new();
     let mut rounds = 0;
-    while round(&mut site, what, &planned, &mut cut) {
+    while round(&mut site, what, &planned, cut) {
         rounds += 1;
         assert!(rounds < ROUNDS, "no end after {rounds} rounds; cut: {cut:?}");
     }
     for task in ["plan", "verify"] {
         site.install(&[task]).good();
     }
-    let time = begun.elapsed().as_secs();
-    eprintln!("{} of {} steps cut in {rounds} rounds, {time} s", cut.len(), planned.len());
-    all_cut(&planned, &cut);
+    let missed: Vec<_> = planned.difference(cut).map(|(h, s)| format!("{h}: {s}")).collect();
+    eprintln!("{} steps planned, {rounds} rounds, not cut: {missed:?}", planned.len());
+    missed.len()
 }
 
 /// One run, cut at the first step that was not cut before. False when there is none, and the run
@@ -79,10 +94,4 @@ fn round(site: &mut Site, what: What, planned: &BTreeSet<At>, cut: &mut BTreeSet
     assert!(!by_itself || code.is_some_and(|c| [1, 5].contains(&c)), "{at:?}: {code:?}\n{said}");
     cut.insert(at);
     true
-}
-
-/// Steps that the packages of a step before did on their own never begin; there are few of them.
-fn all_cut(planned: &BTreeSet<At>, cut: &BTreeSet<At>) {
-    let missed: Vec<_> = planned.difference(cut).map(|(h, s)| format!("{h}: {s}")).collect();
-    assert!(missed.is_empty(), "never cut: {missed:?}");
 }
