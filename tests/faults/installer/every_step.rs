@@ -8,7 +8,9 @@ use stratus_tests::hosts::{HostSetup, Site};
 
 /// Longest time that a step runs before it is cut; each gets another part of it.
 const LATEST: Duration = Duration::from_millis(160);
+/// More runs, or more sites, would mean that it comes to no end.
 const ROUNDS: usize = 120;
+const MOST_SITES: usize = 6;
 
 #[derive(Clone, Copy, PartialEq)]
 enum What {
@@ -32,7 +34,7 @@ fn at_every_step(what: What) {
     let (mut sites, mut left) = (0, 1);
     // What a step did before it was cut may be enough for the one behind, which then never begins;
     // on another site it is the first to be cut.
-    while left > 0 && sites < 3 {
+    while left > 0 && sites < MOST_SITES {
         left = one_site(what, &mut cut);
         sites += 1;
     }

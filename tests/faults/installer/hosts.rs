@@ -1,9 +1,7 @@
-//! Hosts that are not as they should be, and people who do something at the same time.
+//! Hosts that are not as they should be.
 
-use super::cuts::{Apply, to_do};
 use super::site;
 use std::fs;
-use std::process::Command;
 use stratus_tests::Output;
 use stratus_tests::hosts::{HostSetup, Site};
 
@@ -56,6 +54,9 @@ fn preflight_finds_what_would_stand_in_the_way() {
     let hold = "perl -e 'use Fcntl; open(F, \">>/var/lib/dpkg/lock-frontend\"); \
                 @l = pack(\"s s x4 l! l! i x4\", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, \"@l\") or die; \
                 open(O, \">/run/held\"); close(O); sleep 600'";
+    // A root on an overlay has other numbers of files in /proc/locks than in stat(2); /run is none.
+    let place = "touch /run/lock-file && mount --bind /run/lock-file /var/lib/dpkg/lock-frontend";
+    node1.run(&format!("touch /var/lib/dpkg/lock-frontend && {place}")).good();
     node1.run(&format!("systemd-run --quiet --unit=holder -- {hold}")).good();
     node1.run("timeout 20 sh -c 'until [ -e /run/held ]; do sleep 0.1; done'").good();
     says(&preflight(), 1, &["holds the package manager's lock", "perl"]);
@@ -77,42 +78,10 @@ fn preflight_finds_what_would_stand_in_the_way() {
 }
 
 #[test]
-fn an_unreachable_host_stops_no_other_and_a_hand_edited_file_is_kept() {
+fn an_unreachable_host_is_named_with_cause_and_cure() {
     let mut site = site(["front", "node1", "node2", "node3"].map(HostSetup::new));
     site.write("node[1-3]", "10.77.0.109", "");
     site.hosts[2].power_cut();
     let apply = site.install(&["apply", "--yes"]);
     says(&apply, 1, &["node2: left out: ", "not reachable", "cure: "]);
-    let left = to_do(&site.install(&["plan", "--limit", "front,node3", "--json"]).stdout);
-    assert!(left.is_empty(), "{left:?}");
-    site.hosts[2].boot();
-    site.install(&["apply", "--yes"]).good();
-    site.install(&["verify"]).good();
-    edited(&site);
-    two_at_once(&site);
-}
-
-fn edited(site: &Site) {
-    let front = &site.hosts[0];
-    front.run("echo '# by hand' >> /etc/one/monitord.conf").good();
-    for task in ["plan", "drift"] {
-        says(&site.install(&[task]), 10, &["/etc/one/monitord.conf", "by hand"]);
-    }
-    site.install(&["apply", "--yes"]).good();
-    site.install(&["plan"]).good();
-}
-
-fn two_at_once(site: &Site) {
-    site.hosts[1].run("rm /etc/libvirt/qemu.conf").good();
-    let mut first = Apply::start(site.command("stratus-install", &["apply", "--yes"]));
-    assert!(first.begins(|(host, _)| host == "node1").is_some());
-    let signal = |name: &str| {
-        let status = Command::new("kill").args([name, &first.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    };
-    signal("-STOP");
-    let second = site.install(&["apply", "--yes"]);
-    signal("-CONT");
-    says(&second, 1, &["works on this site since", "wait for the end"]);
-    assert_eq!(first.end().0, Some(0));
 }
