@@ -1,6 +1,8 @@
 //! From one file to a site that is proved to work: real hosts, real systemd, ssh, apt and libvirt;
 //! only OpenNebula's daemon is played by a program that answers as the recorded one.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use stratus_tests::hosts::{Site, Tree};
 

@@ -303,3 +303,21 @@ async fn a_failed_command_gives_its_status_and_last_lines() {
         "node1.example.org: failed with status 100: a step\nE: no such package"
     );
 }
+
+#[tokio::test]
+async fn the_last_words_of_a_program_are_never_lost() {
+    let server = Server::start();
+    let host = server.host();
+    let attention = Attention::none();
+    // Different lengths: ssh sends what was said in one packet or several.
+    let padding = |number: usize| "x".repeat(number * 37 % 5000);
+    for number in 0..200 {
+        let last = format!("{} {number}", padding(number));
+        let says = work(&format!("printf '%s' '{last}'; printf '%s' '{last}' >&2; exit 3"));
+        let output = run(&host, &says, &attention).await.unwrap();
+        assert_eq!(output.status, 3, "{number}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), last, "{number}");
+        assert_eq!(output.stderr.trim_end_matches('\n'), last, "{number}");
+    }
+    assert_eq!(server.open.lock().unwrap().len(), 1);
+}
