@@ -13,7 +13,7 @@ pub use look::{bundle, check, drift, facts, preflight, status};
 pub use nodes::{add_node, drain_node, remove_node};
 pub use plan::plan;
 pub use undo::uninstall;
-pub use verify::{Outcome, verify};
+pub use verify::{Outcome, list, some, verify};
 
 use crate::choices::{Choices, Confirmation};
 use crate::junit::Report;
