@@ -5,6 +5,7 @@ use super::look::{findings, shown as findings_shown};
 use super::objects;
 use super::plan::{World, shown};
 use crate::choices::Choices;
+use crate::live::Live;
 use crate::wanted;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use stratus_execute::host::Deadlines;
 use stratus_execute::keeper::{Holder, Keeper, NotTaken};
-use stratus_execute::run::{self, Run, Stop, line};
+use stratus_execute::run::{self, Run, Stop};
 use stratus_plan::Severity;
 use stratus_site::HostName;
 use stratus_terminal::{Exit, Failure, note, print_line};
@@ -65,11 +66,11 @@ pub(super) async fn carry_out(world: &World, what: &str) -> Result<Exit> {
     let keeper = Arc::new(keeper);
     let (events, mut heard) = mpsc::unbounded_channel();
     let teller = tokio::spawn(async move {
+        let mut live = Live::new();
         while let Some(event) = heard.recv().await {
-            if let Some(line) = line(&event) {
-                note(&line);
-            }
+            live.show(&event);
         }
+        live.end();
     });
     let run = Run {
         hosts: world.fleet.hosts.clone(),
