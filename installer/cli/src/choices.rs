@@ -10,6 +10,8 @@ pub struct Choices {
     pub config: PathBuf,
     /// Whether data is printed as JSON.
     pub json: bool,
+    /// Whether plans are shown with every line.
+    pub verbose: bool,
     /// Only these hosts; all where it is empty.
     pub limit: Vec<HostName>,
     /// A file with facts, instead of asking the hosts.

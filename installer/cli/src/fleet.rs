@@ -26,6 +26,7 @@ impl Fleet {
     pub(crate) fn of(site: &Site, choices: &Choices) -> Result<Self> {
         let addresses = addresses(site);
         let names: Vec<HostName> = roles(site).into_iter().map(|(h, _)| h.clone()).collect();
+        all_known(&names, choices)?;
         let meant = |host: &&HostName| choices.means(host) || **host == site.frontend.host;
         let keys = HostKeys { file: known_hosts(), learn: choices.learn_host_keys };
         let known: Vec<_> = names.iter().map(|n| (n.clone(), addresses.get(n).copied())).collect();
@@ -54,6 +55,20 @@ impl Fleet {
         // Every fleet has it: `of` puts it in whatever is meant.
         self.hosts[&site.frontend.host].clone()
     }
+}
+
+/// A host that is meant and is not of the site was mistyped; nothing would be done, and nobody would
+/// notice.
+fn all_known(names: &[HostName], choices: &Choices) -> Result<()> {
+    let Some(unknown) = choices.limit.iter().find(|host| !names.contains(host)) else {
+        return Ok(());
+    };
+    let failure = Failure::usage(format!("the site has no host `{unknown}`"));
+    let meant = names.iter().find(|name| name.short() == unknown.short());
+    Err(match meant {
+        Some(name) => failure.hint(format!("did you mean `{name}`?")).into(),
+        None => failure.hint("`stratus-config nodes.hosts` prints the nodes of the file").into(),
+    })
 }
 
 fn addresses(site: &Site) -> BTreeMap<HostName, IpAddr> {

@@ -18,7 +18,7 @@ pub use nodes::{add_node, drain_node, remove_node};
 pub use plan::plan;
 pub use status::status;
 pub use undo::uninstall;
-pub use verify::{Outcome, verify};
+pub use verify::{Outcome, list, some, verify};
 
 use crate::choices::{Choices, Confirmation};
 use crate::junit::Report;

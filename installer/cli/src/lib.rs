@@ -13,6 +13,7 @@ mod fleet;
 pub mod flow;
 mod gather;
 mod junit;
+mod live;
 mod site_file;
 mod wanted;
 

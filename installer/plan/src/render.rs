@@ -4,49 +4,70 @@
 use crate::plan::{HostPlan, Plan, Planned, Role, Stage, State};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Lines of one step that are shown; [`full`] has all of them.
-const MOST_LINES: usize = 24;
+mod brief;
 
-/// The plan as an administrator reads it before saying yes; long differences are cut.
+/// The plan as an administrator reads it before saying yes: new files as a count of lines, what is
+/// done as a number.
 pub fn text(plan: &Plan) -> String {
-    with_lines(plan, MOST_LINES)
+    let text: String = groups(plan).iter().map(brief::group).collect();
+    text + &summary(plan)
 }
 
-/// The plan with every line of every difference.
+/// The plan with every line of every file, and why nothing is to do where nothing is.
 pub fn full(plan: &Plan) -> String {
-    with_lines(plan, usize::MAX)
+    let text: String = groups(plan).iter().map(group).collect();
+    text + &summary(plan)
 }
 
-fn with_lines(plan: &Plan, most: usize) -> String {
-    let mut groups: Vec<(&BTreeSet<Role>, Vec<&HostPlan>)> = Vec::new();
+/// The hosts that are for the same.
+struct Group<'a> {
+    roles: &'a BTreeSet<Role>,
+    hosts: Vec<&'a HostPlan>,
+}
+
+impl<'a> Group<'a> {
+    /// The hosts that have a plan, with it.
+    fn planned(&self) -> Vec<(&'a HostPlan, &'a [Planned])> {
+        self.hosts.iter().filter_map(|h| Some((*h, h.steps.as_deref().ok()?))).collect()
+    }
+
+    /// The steps of all hosts, those with the same name together, in the order of the stages.
+    fn steps(&self) -> Vec<Vec<OnHost<'a>>> {
+        by_step(&self.planned())
+    }
+}
+
+fn groups(plan: &Plan) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group> = Vec::new();
     let mut index: BTreeMap<&BTreeSet<Role>, usize> = BTreeMap::new();
     for host in &plan.hosts {
         let at = *index.entry(&host.roles).or_insert_with(|| {
-            groups.push((&host.roles, Vec::new()));
+            groups.push(Group { roles: &host.roles, hosts: Vec::new() });
             groups.len() - 1
         });
-        groups[at].1.push(host);
+        groups[at].hosts.push(host);
     }
-    let mut text: String = groups.iter().map(|(roles, hosts)| group(roles, hosts, most)).collect();
-    text.push_str(&summary(plan));
-    text
+    groups
 }
 
-fn group(roles: &BTreeSet<Role>, hosts: &[&HostPlan], most: usize) -> String {
-    let roles: Vec<&str> = roles.iter().map(|&r| role_text(r)).collect();
-    let names: Vec<&str> = hosts.iter().map(|h| h.host.as_str()).collect();
-    let mut text = format!("{}: {}\n", roles.join(", "), shortened(&names));
-    text.push_str(&failures(hosts));
-    let planned: Vec<(&HostPlan, &[Planned])> =
-        hosts.iter().filter_map(|h| Some((*h, h.steps.as_deref().ok()?))).collect();
+/// What the hosts are for, their names, and those without a plan.
+fn role_title(group: &Group) -> String {
+    let roles: Vec<&str> = group.roles.iter().map(|&r| role_text(r)).collect();
+    let names: Vec<&str> = group.hosts.iter().map(|h| h.host.as_str()).collect();
+    format!("{}: {}\n{}", roles.join(", "), shortened(&names), failures(&group.hosts))
+}
+
+fn group(group: &Group) -> String {
+    let mut text = role_title(group);
+    let of = group.planned().len();
     let mut stage = None;
-    for variants in by_step(&planned) {
+    for variants in group.steps() {
         let first = variants[0].1;
         if stage != Some(first.stage) {
             stage = Some(first.stage);
             text.push_str(&format!("\n  {}\n", stage_text(first.stage)));
         }
-        text.push_str(&step(&variants, planned.len(), most));
+        text.push_str(&step(&variants, of));
     }
     text.push('\n');
     text
@@ -68,7 +89,6 @@ fn failures(hosts: &[&HostPlan]) -> String {
 
 type OnHost<'a> = (&'a HostPlan, &'a Planned);
 
-/// The steps of all hosts, those with the same name together, in the order of the stages.
 fn by_step<'a>(hosts: &[(&'a HostPlan, &'a [Planned])]) -> Vec<Vec<OnHost<'a>>> {
     let mut steps: Vec<Vec<OnHost>> = Vec::new();
     let mut index: BTreeMap<&str, usize> = BTreeMap::new();
@@ -86,7 +106,7 @@ fn by_step<'a>(hosts: &[(&'a HostPlan, &'a [Planned])]) -> Vec<Vec<OnHost<'a>>> 
 }
 
 /// One step on all hosts that have it: what is to do, then where nothing is.
-fn step(on_hosts: &[OnHost], of: usize, most: usize) -> String {
+fn step(on_hosts: &[OnHost], of: usize) -> String {
     let (done, todo): (Vec<OnHost>, Vec<OnHost>) =
         on_hosts.iter().partition(|(_, p)| matches!(p.state, State::Done(_)));
     let mut text = String::new();
@@ -95,7 +115,7 @@ fn step(on_hosts: &[OnHost], of: usize, most: usize) -> String {
             let place = place(&some, of, host.host.as_str());
             text.push_str(&format!("    {word:<7}{}{place}\n", planned.id));
             text.push_str(&format!("           why: {}\n", planned.reason));
-            text.push_str(&details(&planned.state, most));
+            text.push_str(&details(&planned.state));
         }
     }
     if let Some((_, planned)) = done.first()
@@ -135,14 +155,8 @@ fn lines(state: &State) -> Vec<&str> {
     }
 }
 
-fn details(state: &State, most: usize) -> String {
-    let lines = lines(state);
-    let shown = lines.iter().take(most).map(|line| format!("           {line}\n"));
-    let mut text: String = shown.collect();
-    if lines.len() > most {
-        text.push_str(&format!("           … and {} lines more\n", lines.len() - most));
-    }
-    text
+fn details(state: &State) -> String {
+    lines(state).iter().map(|line| format!("           {line}\n")).collect()
 }
 
 fn summary(plan: &Plan) -> String {

@@ -44,7 +44,7 @@ pub(crate) fn judge(view: &View, earlier: &Earlier, wanted: &Wanted) -> State {
         && earlier.undone.contains(id)
         && is_absent(view, &wanted.step)
     {
-        return State::Later(format!("`{id}` comes first and makes what this step changes"));
+        return State::Later(format!("`{id}` comes first and makes what is changed here"));
     }
     match &wanted.step {
         Step::Packages { names } => packages(view, names),

@@ -18,7 +18,7 @@ fn full() -> Site {
 fn a_fresh_site_of_each_system() {
     for system in SYSTEMS {
         let site = site(Share::Ssh, Database::Sqlite);
-        let text = render::text(&plan(&site, &facts(&site, system), &inputs()));
+        let text = render::full(&plan(&site, &facts(&site, system), &inputs()));
         insta::assert_snapshot!(format!("fresh-{}-{}", system.0, system.1), text);
     }
 }
@@ -26,8 +26,9 @@ fn a_fresh_site_of_each_system() {
 #[test]
 fn a_site_with_share_database_and_directory() {
     let site = full();
-    let text = render::text(&plan(&site, &facts(&site, SYSTEMS[1]), &inputs()));
-    insta::assert_snapshot!(text);
+    let plan = plan(&site, &facts(&site, SYSTEMS[1]), &inputs());
+    insta::assert_snapshot!(render::full(&plan));
+    insta::assert_snapshot!("as-first-shown", render::text(&plan));
 }
 
 #[test]
@@ -35,7 +36,10 @@ fn a_finished_site_says_why_nothing_is_to_be_done() {
     let site = full();
     let before = facts(&site, SYSTEMS[1]);
     let after = apply_to_facts(&plan(&site, &before, &inputs()), &before);
-    insta::assert_snapshot!(render::text(&plan(&site, &after, &inputs())));
+    let plan = plan(&site, &after, &inputs());
+    insta::assert_snapshot!(render::full(&plan));
+    let text = render::text(&plan);
+    assert!(text.contains(" steps are done\n") && text.contains("Nothing is to be done"), "{text}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn no_secret_is_in_a_plan() {
         let first = plan(&site, &world, &inputs());
         let after = apply_to_facts(&first, &world);
         for plan in [first, plan(&site, &after, &inputs())] {
-            let shown = serde_json::to_string(&plan).unwrap() + &stratus_plan::render::text(&plan);
+            let shown = serde_json::to_string(&plan).unwrap() + &stratus_plan::render::full(&plan);
             for secret in [CANARY, "canary-of-the-database", "secret-of-"] {
                 assert!(!shown.contains(secret), "{secret}");
             }

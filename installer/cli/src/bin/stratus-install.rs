@@ -1,7 +1,9 @@
 //! `stratus-install`: one file in, a working and verified site out.
 
-use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+mod common;
+
+use clap::{Parser, Subcommand};
+use common::{Common, block_on};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use stratus_installer::{Choices, Confirmation, Report, flow};
@@ -16,36 +18,14 @@ use stratus_terminal::{Exit, arguments, run_service};
 struct Arguments {
     #[command(flatten)]
     common: Common,
-    #[command(subcommand)]
-    task: Option<Task>,
-}
-
-#[derive(Args)]
-struct Common {
-    /// The site file.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "STRATUS_CONFIG",
-        default_value = "/etc/stratus/stratus.toml",
-        global = true
-    )]
-    config: PathBuf,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    json: bool,
-    /// Only these hosts (the others are neither asked nor changed).
-    #[arg(long, value_name = "HOST", global = true)]
-    limit: Vec<HostName>,
-    /// Take the facts from this file; no host is asked.
-    #[arg(long, value_name = "FILE", global = true)]
-    facts: Option<PathBuf>,
-    /// Write down the keys of hosts that are not known yet, and show them.
-    #[arg(long, global = true)]
-    learn_host_keys: bool,
+    /// Show plans with every line of every file, and why nothing is to do where nothing is.
+    #[arg(short, long, global = true)]
+    verbose: bool,
     /// Do not ask.
     #[arg(long, global = true)]
     yes: bool,
+    #[command(subcommand)]
+    task: Option<Task>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -112,25 +92,12 @@ enum Task {
 
 fn main() -> ExitCode {
     // What Ctrl-C means is our own affair: steps under way are finished first.
-    run_service(|| {
-        let arguments: Arguments = arguments();
-        let runtime = tokio::runtime::Runtime::new().context("the runtime could not be started")?;
-        let done = runtime.block_on(task(arguments));
-        // A host that hangs must not keep the command from ending.
-        runtime.shutdown_background();
-        done
-    })
+    run_service(|| block_on(task(arguments())))
 }
 
-async fn task(Arguments { common, task }: Arguments) -> anyhow::Result<Exit> {
-    let choices = Choices {
-        config: common.config,
-        json: common.json,
-        limit: common.limit,
-        facts: common.facts,
-        learn_host_keys: common.learn_host_keys,
-        confirmation: if common.yes { Confirmation::Given } else { Confirmation::Ask },
-    };
+async fn task(Arguments { common, verbose, yes, task }: Arguments) -> anyhow::Result<Exit> {
+    let confirmation = if yes { Confirmation::Given } else { Confirmation::Ask };
+    let choices = Choices { verbose, confirmation, ..common.choices() };
     match task {
         None => flow::everything(&choices).await,
         Some(Task::Check) => flow::check(&choices),

@@ -31,7 +31,7 @@ pub async fn apply(choices: &Choices) -> Result<Exit> {
         note("nothing is to be done");
         return Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed });
     }
-    print_line(&shown(&world))?;
+    print_line(&shown(&world, choices))?;
     if !agreed(choices, "Do this?")? {
         return Ok(Exit::Changes);
     }

@@ -92,7 +92,7 @@ pub async fn bundle(choices: &Choices, output: &Path) -> Result<Exit> {
         part("version", format!("stratus-install {}\n", env!("CARGO_PKG_VERSION"))),
         part("facts.json", serde_json::to_string_pretty(&facts)?),
         part("plan.json", serde_json::to_string_pretty(&plan)?),
-        part("plan.txt", stratus_plan::render::text(&plan)),
+        part("plan.txt", stratus_plan::render::full(&plan)),
         part("journal.jsonl", journals(&loaded.site, &fleet).await),
     ];
     let mut file = AtomicFile::create_private(output)

@@ -69,7 +69,7 @@ pub async fn plan(choices: &Choices) -> Result<Exit> {
     if choices.json {
         print_json(&Shown { plan: &world.plan, objects: &world.objects })?;
     } else {
-        print_line(&shown(&world))?;
+        print_line(&shown(&world, choices))?;
     }
     Ok(match (world.is_settled(), world.all_known()) {
         (true, _) => Exit::Done,
@@ -79,8 +79,8 @@ pub async fn plan(choices: &Choices) -> Result<Exit> {
 }
 
 /// The plan for people.
-pub(super) fn shown(world: &World) -> String {
-    let hosts = render::text(&world.plan);
+pub(super) fn shown(world: &World, choices: &Choices) -> String {
+    let hosts = if choices.verbose { render::full(&world.plan) } else { render::text(&world.plan) };
     let objects = world.objects.text();
-    format!("{objects}{hosts}")
+    format!("{objects}{}", hosts.trim_end())
 }

@@ -1,6 +1,7 @@
 //! One piece of work on a site: its lock, its journal, and what is said while it goes on.
 
 use super::plan::World;
+use crate::live::Live;
 use anyhow::{Error, Result};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use stratus_execute::host::{Deadlines, Host};
 use stratus_execute::journal::{Ended, Entry, Record};
 use stratus_execute::keeper::{Holder, Keeper, NotTaken};
-use stratus_execute::run::{self, Run, Stop, line};
+use stratus_execute::run::{self, Run, Stop};
 use stratus_site::{HostName, Site};
 use stratus_terminal::{Exit, Failure, note};
 use tokio::sync::{mpsc, watch};
@@ -41,11 +42,11 @@ impl Session {
         let keeper = Keeper::take(frontend, "", &holder, &name).await.map_err(not_taken)?;
         let (events, mut heard) = mpsc::unbounded_channel();
         let teller = tokio::spawn(async move {
+            let mut live = Live::new();
             while let Some(event) = heard.recv().await {
-                if let Some(line) = line(&event) {
-                    note(&line);
-                }
+                live.show(&event);
             }
+            live.end();
         });
         let run = Run {
             hosts,

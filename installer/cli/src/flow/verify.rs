@@ -14,7 +14,7 @@ use stratus_execute::verify::{self, Daemon, Verdict};
 use stratus_plan::promise::Promise;
 use stratus_plan::promises;
 use stratus_site::{HostName, NetworkName, Site};
-use stratus_terminal::{AtomicFile, Exit, print_json, print_line};
+use stratus_terminal::{AtomicFile, Exit, Failure, print_json, print_line};
 
 /// A promise and what became of it.
 #[derive(Clone, Debug, Serialize)]
@@ -36,11 +36,12 @@ pub struct Outcome {
 /// Looks at everything that the site promises, each from where it matters. Exit code 1 when
 /// something is not kept or could not be looked at.
 pub async fn verify(choices: &Choices, report: &Report) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
-    let fleet = Fleet::of(&site, choices)?;
-    let facts = gather::facts(&site, &fleet, choices).await?;
-    let mut promises = promises(&site, &facts);
-    promises.retain(|p| choices.means(&p.from));
+    some(choices, &[], report).await
+}
+
+/// The same for the promises with these names, all where there are none; `*` stands for anything.
+pub async fn some(choices: &Choices, names: &[String], report: &Report) -> Result<Exit> {
+    let (site, fleet, promises) = promised(choices, names).await?;
     let outcomes = look(&site, &fleet, &promises).await;
     if let Some(file) = &report.junit {
         AtomicFile::write(file, junit(&site.general.name, &outcomes).as_bytes())
@@ -53,6 +54,46 @@ pub async fn verify(choices: &Choices, report: &Report) -> Result<Exit> {
     }
     let kept = outcomes.iter().all(|o| o.word == "kept");
     Ok(if kept { Exit::Done } else { Exit::Failed })
+}
+
+/// The names and sentences of the promises; nothing is looked at.
+pub async fn list(choices: &Choices, names: &[String]) -> Result<Exit> {
+    let (_, _, promises) = promised(choices, names).await?;
+    if choices.json {
+        print_json(&promises)?;
+        return Ok(Exit::Done);
+    }
+    let width = promises.iter().map(|p| p.id.len()).max().unwrap_or(0);
+    for promise in &promises {
+        print_line(&format!("{:<width$}  {}", promise.id, promise.text))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The promises of the hosts that are meant, with these names.
+async fn promised(choices: &Choices, names: &[String]) -> Result<(Site, Fleet, Vec<Promise>)> {
+    let (site, _) = site(&choices.config)?;
+    let fleet = Fleet::of(&site, choices)?;
+    let facts = gather::facts(&site, &fleet, choices).await?;
+    let mut promises = promises(&site, &facts);
+    promises.retain(|p| choices.means(&p.from));
+    for name in names {
+        if !promises.iter().any(|p| is_named(&p.id, name)) {
+            let failure = Failure::usage(format!("there is no test `{name}`"));
+            return Err(failure.hint("`--list` shows the tests of this site").into());
+        }
+    }
+    promises.retain(|p| names.is_empty() || names.iter().any(|name| is_named(&p.id, name)));
+    Ok((site, fleet, promises))
+}
+
+/// Whether a name fits a pattern, in which `*` stands for anything.
+fn is_named(id: &str, pattern: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return id == pattern };
+    id.strip_prefix(start).is_some_and(|id| {
+        let mut ends = id.char_indices().map(|(at, _)| at).chain([id.len()]);
+        ends.any(|at| is_named(&id[at..], rest))
+    })
 }
 
 /// Looks at promises.
@@ -109,5 +150,27 @@ impl Daemon for Away {
 
     async fn machine_boots(&self, _: &HostName, _: &NetworkName) -> Verdict {
         Verdict::Unknown(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_named;
+
+    #[test]
+    fn a_star_stands_for_anything_and_nothing_else_does() {
+        for (pattern, fits) in [
+            ("share:node01", true),
+            ("share:*", true),
+            ("*:node01", true),
+            ("*", true),
+            ("s*e:*1*", true),
+            ("share", false),
+            ("share:node0?", false),
+            ("*:node02", false),
+            ("hare:*", false),
+        ] {
+            assert_eq!(is_named("share:node01", pattern), fits, "{pattern}");
+        }
     }
 }
