@@ -16,6 +16,8 @@ beside() { printf '%s/.%s.stratus-new\n' "${1%/*}" "${1##*/}"; }
 
 mkdir -p "$R/var/lib/stratus"
 (umask 077 && mkdir -p "$S/before" "$S/after" "$S/seen" "$S/work")
+# What a step that was cut off left half done is nobody's: one step at a time works on a host.
+rm -f "$S/work"/*
 
 # remember FILE LINE: adds a line to a list, once.
 remember() {
