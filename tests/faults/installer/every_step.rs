@@ -10,7 +10,7 @@ use stratus_tests::hosts::{HostSetup, Site};
 const LATEST: Duration = Duration::from_millis(160);
 /// More runs would mean that it comes to no end.
 const ROUNDS: usize = 120;
-const MOST_SITES: usize = 2;
+const MOST_SITES: usize = 4;
 /// Steps that may never begin on any site, because what was cut before had done their work: a
 /// password and keys that packages make as well.
 const NEVER_BEGUN: usize = 3;
