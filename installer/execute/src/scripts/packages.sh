@@ -127,6 +127,27 @@ packages() {
     allow_starts
 }
 
+rpm_keys() { rpm -qa 'gpg-pubkey*' --qf '%{NAME}-%{VERSION}-%{RELEASE}\n' | sort -u; }
+
+# The keys that the site file gives, and no others: whatever else zypper meets it refuses.
+import_keys() {
+    snapshot rpm-keys rpm_keys
+    for key in $(sed -n 's|^gpgkey=file://||p' "$R"/etc/zypp/repos.d/stratus-*.repo 2>/dev/null | sort -u); do
+        doing "rpm --import $key"
+        rpm --import "$R$key"
+    done
+    added rpm-keys rpm_keys
+}
+
+# Keys that were not there before us.
+forget_keys() {
+    [ -f "$S/rpm-keys-added" ] || return 0
+    while IFS= read -r key; do
+        if rpm -q --quiet "$key"; then rpm -e "$key"; changed "$key removed"; fi
+    done < "$S/rpm-keys-added"
+    rm -f "$S/rpm-keys-added" "$S/rpm-keys-before"
+}
+
 refresh() {
     F=$(family)
     doing "$F: reading the package repositories"
@@ -149,7 +170,10 @@ refresh() {
         fi
         ;;
     dnf) dnf -y makecache < /dev/null ;;
-    zypper) ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive --gpg-auto-import-keys refresh < /dev/null ;;
+    zypper)
+        import_keys
+        ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive refresh < /dev/null
+        ;;
     esac
 }
 
