@@ -157,10 +157,14 @@ impl HostError {
 fn first_thing(host: &HostName, last: &str) -> Option<String> {
     let says = |words: &[&str]| words.iter().any(|word| last.contains(word));
     if says(&["No space left on device", "enough free space", "Disk quota exceeded"]) {
-        return Some(format!("make room on {host} (`df -h` there shows which file system is full)"));
+        return Some(format!(
+            "make room on {host} (`df -h` there shows which file system is full)"
+        ));
     }
     if says(&["is held by process", "Could not get lock", "System management is locked"]) {
-        return Some(format!("wait on {host} for the program that holds the package manager's lock"));
+        return Some(format!(
+            "wait on {host} for the program that holds the package manager's lock"
+        ));
     }
     if says(&["error processing package", "scriptlet failed", "%post("]) {
         return Some(format!(

@@ -37,8 +37,9 @@ impl Host for Local {
     }
 
     async fn start(&self, script_bytes: usize) -> Result<Running, HostError> {
-        let here =
-            |e: std::io::Error| Trouble::Here(format!("setsid (util-linux) does not start: {e}")).of(&self.name);
+        let here = |e: std::io::Error| {
+            Trouble::Here(format!("setsid (util-linux) does not start: {e}")).of(&self.name)
+        };
         let root = rustix::process::geteuid().is_root();
         // A session of its own, without a terminal: Ctrl-C there is for us, and a program that wants
         // to set the terminal (sudo and apt do) would be stopped for ever in the background.
