@@ -6,6 +6,7 @@
 
 mod cuts;
 mod every_step;
+mod five;
 mod hosts;
 
 use stratus_tests::hosts::{HostSetup, Site, Standins};
