@@ -5,16 +5,25 @@ use super::hosts::says;
 use super::site;
 use stratus_tests::hosts::{Host, HostSetup, Site};
 
-/// In the place of a program that the node package's script calls.
+/// In the place of a program that the node package's script calls. apt sets its own search path.
 fn when_configured(host: &Host, body: &str) {
     let text = format!(
-        "#!/bin/sh\n[ -n \"$DPKG_MAINTSCRIPT_PACKAGE\" ] || exec /usr/sbin/usermod \"$@\"\n{body}\n"
+        "#!/bin/sh\n[ -n \"$DPKG_MAINTSCRIPT_PACKAGE\" ] || exec {USERMOD}.real \"$@\"\n{body}\n"
     );
-    host.write("/usr/local/sbin/usermod", 0o755, text);
+    host.run(&format!("mv {USERMOD} {USERMOD}.real")).good();
+    host.write(USERMOD, 0o755, text);
 }
 
+fn mended(host: &Host) {
+    host.run(&format!("mv {USERMOD}.real {USERMOD}")).good();
+}
+
+const USERMOD: &str = "/usr/sbin/usermod";
+
 /// The repository is there until its lists were read.
-const GOES_AWAY: &str = "APT::Update::Post-Invoke { \"echo 'Acquire::http::Proxy \\\"http://10.77.0.1:9\\\";' > /etc/apt/apt.conf.d/zz-away\"; };\n";
+const GOES_AWAY: &str = "APT::Update::Post-Invoke { \"/usr/local/sbin/goes-away\"; };\n";
+const AWAY: &str = "#!/bin/sh\n\
+    echo 'Acquire::http::Proxy \"http://10.77.0.1:9\";' > /etc/apt/apt.conf.d/zz-away\n";
 
 #[test]
 fn what_breaks_on_one_host_is_named_and_stops_no_other() {
@@ -26,6 +35,7 @@ fn what_breaks_on_one_host_is_named_and_stops_no_other() {
     when_configured(node2, "exec sleep 600");
     when_configured(node3, "echo 'the account is not to be changed' >&2; exit 1");
     node4.write("/etc/apt/apt.conf.d/zz-goes", 0o644, GOES_AWAY);
+    node4.write("/usr/local/sbin/goes-away", 0o755, AWAY);
 
     let mut apply = Apply::start(site.command("stratus-install", &["apply", "--yes"]));
     apply.begins(|(host, _)| host == "front").expect("the front-end is set up");
@@ -51,7 +61,7 @@ fn what_breaks_on_one_host_is_named_and_stops_no_other() {
 
     // Only one is still broken.
     node1.run(&format!("umount {archives}")).good();
-    node2.run("rm /usr/local/sbin/usermod").good();
+    mended(node2);
     node4.run("rm /etc/apt/apt.conf.d/zz-*").good();
     let apply = site.install(&["apply", "--yes"]);
     let cure = "cure: a package does not configure: mend on node3";
@@ -62,7 +72,7 @@ fn what_breaks_on_one_host_is_named_and_stops_no_other() {
     }
     site.install(&["verify", "--limit", "node[1-2],node4"]).good();
 
-    node3.run("rm /usr/local/sbin/usermod").good();
+    mended(node3);
     a_full_disk_of_the_installers_own(&site, node3);
     at_a_terminal(&site);
     site.install(&["verify"]).good();

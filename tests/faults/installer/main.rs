@@ -8,6 +8,7 @@ mod cuts;
 mod every_step;
 mod five;
 mod hosts;
+mod terminal;
 
 use stratus_tests::hosts::{HostSetup, Site, Standins};
 

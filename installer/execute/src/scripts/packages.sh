@@ -82,16 +82,19 @@ apt() {
         -o Dpkg::Options::=--force-confold "$@" < /dev/null
 }
 
+# What package managers and the scripts of packages say is told with the failure, in its order.
+aloud() { "$@" >&2; }
+
 # A transaction that was cut off leaves packages half configured; nothing else works before they are.
 mend() {
     case $F in
     apt)
         [ -n "$(dpkg --audit 2>/dev/null)" ] || return 0
         doing "dpkg --configure -a"
-        DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a < /dev/null || :
+        DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a < /dev/null >&2 || :
         if [ -n "$(dpkg --audit 2>/dev/null)" ]; then
             doing "apt-get --fix-broken install"
-            apt --fix-broken install
+            aloud apt --fix-broken install
         fi
         ;;
     esac
@@ -111,10 +114,10 @@ packages() {
         snapshot packages all_installed
         doing "$F install$missing"
         case $F in
-        apt) apt install --no-install-recommends $missing ;;
-        dnf) dnf -y --setopt=install_weak_deps=False install $missing < /dev/null ;;
+        apt) aloud apt install --no-install-recommends $missing ;;
+        dnf) aloud dnf -y --setopt=install_weak_deps=False install $missing < /dev/null ;;
         zypper) ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive install --no-recommends \
-            --auto-agree-with-licenses $missing < /dev/null ;;
+            --auto-agree-with-licenses $missing < /dev/null >&2 ;;
         esac
         for name in "$@"; do
             installed "$name" || die "$F ended well, but the package $name is not installed"
