@@ -68,6 +68,7 @@ fn what_breaks_on_one_host_is_named_and_stops_no_other() {
     says(&apply, 1, &["packages:node: node3: failed with status 100: ", cure]);
     for host in ["front", "node1", "node2", "node4"] {
         let line = apply.stdout.lines().find(|l| l.starts_with(&format!("{host}: "))).unwrap();
+        assert!(line.contains(" as they should be"), "{line}\n{}", apply.stderr);
         assert!(!line.contains("failed") && !line.contains("skipped"), "{line}");
     }
     site.install(&["verify", "--limit", "node[1-2],node4"]).good();
