@@ -73,9 +73,11 @@ pub(crate) fn leases(site: &Site) -> BTreeMap<Ipv4Addr, Option<MacAddress>> {
 
 /// OpenNebula counts MAC addresses on from a range's first one.
 fn counted(mac: MacAddress, offset: u32) -> MacAddress {
-    let [a, b, c, d, e, f] = mac.0;
-    let [c, d, e, f] = u32::from_be_bytes([c, d, e, f]).wrapping_add(offset).to_be_bytes();
-    MacAddress([a, b, c, d, e, f])
+    let mut octets = mac.0;
+    let number = [octets[2], octets[3], octets[4], octets[5]];
+    let number = u32::from_be_bytes(number).wrapping_add(offset);
+    octets[2..].copy_from_slice(&number.to_be_bytes());
+    MacAddress(octets)
 }
 
 /// Whether an address is on the same wire as one of the host's own.

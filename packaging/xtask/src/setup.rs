@@ -49,6 +49,11 @@ const NETWORK: [(&str, &str); 3] = [
 const MODULES: [(&str, &str); 1] =
     [("/usr/lib/python3/dist-packages/tusclient/client.py", "python3-tuspy")];
 
+/// Every Debian package that may be installed or unpacked.
+pub(crate) fn packages() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.iter().chain(&NETWORK).chain(&MODULES).map(|(_, package)| *package)
+}
+
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
     let modules = MODULES.iter().filter(|(file, _)| !Path::new(file).is_file());

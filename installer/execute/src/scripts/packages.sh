@@ -37,6 +37,33 @@ all_accounts() {
     { getent passwd | sed 's/^/user /;s/:.*//'; getent group | sed 's/^/group /;s/:.*//'; } | sort -u
 }
 
+# Scripts of packages leave things that no package has: copies of settings, empty profiles.
+all_settings() { find "$R/etc/libvirt" "$R/etc/apparmor.d" 2>/dev/null | sort -u; }
+
+owned() {
+    case $F in
+    apt) dpkg -S "$1" > /dev/null 2>&1 ;;
+    *) rpm -qf "$1" > /dev/null 2>&1 ;;
+    esac
+}
+
+# remove_settings: what came with our transactions and belongs to nobody once the packages are gone.
+remove_settings() {
+    if [ ! -f "$S/settings-added" ] || [ -f "$S/packages-added" ]; then return 0; fi
+    F=$(family)
+    sort -ru "$S/settings-added" > "$S/work/settings"
+    while IFS= read -r path; do
+        if [ -d "$path" ] && [ ! -L "$path" ]; then
+            rmdir -- "$path" 2>/dev/null || :
+        elif [ -e "$path" ] || [ -L "$path" ]; then
+            if owned "$path"; then continue; fi
+            rm -f -- "$path"
+            changed "$path removed"
+        fi
+    done < "$S/work/settings"
+    rm -f "$S/settings-added" "$S/settings-before"
+}
+
 # snapshot WHAT COMMAND: what is there now, so that what a transaction adds is known even if it is cut
 # off.
 snapshot() {
@@ -111,6 +138,7 @@ packages() {
     done
     if [ -n "$missing" ]; then
         snapshot accounts all_accounts
+        snapshot settings all_settings
         snapshot packages all_installed
         doing "$F install$missing"
         case $F in
@@ -126,6 +154,7 @@ packages() {
     fi
     added packages all_installed
     added accounts all_accounts
+    added settings all_settings
     for name in "$@"; do note "$S/after/package:$name" installed; done
     allow_starts
 }

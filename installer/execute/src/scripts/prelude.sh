@@ -15,6 +15,12 @@ digest() { sha256sum < "$1" | cut -d' ' -f1; }
 folder_of() { d=${1%/*}; printf '%s\n' "${d:-/}"; }
 beside() { printf '%s/.%s.stratus-new\n' "${1%/*}" "${1##*/}"; }
 
+# cannot_write FILE: the shell itself only says "I/O error" where the disk is full.
+cannot_write() {
+    full=$(df -P -- "$(folder_of "$1")" 2>/dev/null | awk 'NR > 1 && $4 == 0 { print $6 }')
+    die "$1 cannot be written${full:+: No space left on device, $full is full}"
+}
+
 mkdir -p "$R/var/lib/stratus"
 (umask 077 && mkdir -p "$S/before" "$S/after" "$S/seen" "$S/work")
 # What a step that was cut off left half done is nobody's: one step at a time works on a host.
@@ -23,7 +29,7 @@ rm -f "$S/work"/*
 # remember FILE LINE: adds a line to a list, once.
 remember() {
     if grep -qxF -e "$2" "$1" 2>/dev/null; then return 0; fi
-    (umask 077 && printf '%s\n' "$2" >> "$1")
+    (umask 077 && printf '%s\n' "$2" >> "$1") || cannot_write "$1"
     sync "$1"
 }
 
@@ -38,7 +44,7 @@ folder() {
 # note FILE TEXT: one line in a small file, whole or not at all.
 note() {
     if [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; then return 0; fi
-    (umask 077 && printf '%s\n' "$2" > "$1.new~")
+    (umask 077 && printf '%s\n' "$2" > "$1.new~") || cannot_write "$1"
     sync "$1.new~"
     mv -f "$1.new~" "$1"
     sync "$(folder_of "$1")"

@@ -23,6 +23,7 @@ give_back() {
     read_again
     undo_libvirt_network
     remove_packages
+    remove_settings
     forget_keys
     undo_accounts
     for record in "$S"/before/database:*; do
