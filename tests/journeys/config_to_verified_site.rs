@@ -118,7 +118,7 @@ fn unchanged(before: &[Tree], after: &[Tree]) {
 }
 
 /// What may differ on every host afterwards, and why.
-const EVERYWHERE: [(&str, &str); 22] = [
+const EVERYWHERE: [(&str, &str); 23] = [
     ("/usr/share/polkit-1/rules.d", "polkitd's script gives it to the account polkitd"),
     ("/etc/passwd", "accounts that own files, such as polkitd"),
     ("/etc/shadow", "the same"),
@@ -140,6 +140,7 @@ const EVERYWHERE: [(&str, &str); 22] = [
     ("/etc/sgml", "the same"),
     ("/var/lib/machines", "a folder that systemd-container's own settings make"),
     ("/var/lib/portables", "the same"),
+    ("/etc/libvirt", "folders that libvirt's daemon makes there while it ends"),
     ("/var/lib/libvirt", "folders that libvirt's daemon makes; data if a machine's disk is there"),
 ];
 

@@ -54,7 +54,8 @@ remove_settings() {
     sort -ru "$S/settings-added" > "$S/work/settings"
     while IFS= read -r path; do
         if [ -d "$path" ] && [ ! -L "$path" ]; then
-            rmdir -- "$path" 2>/dev/null || :
+            # Daemons make more folders in it when they start.
+            find "$path" -depth -type d -empty -delete 2>/dev/null || :
         elif [ -e "$path" ] || [ -L "$path" ]; then
             if owned "$path"; then continue; fi
             rm -f -- "$path"
