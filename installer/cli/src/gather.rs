@@ -19,7 +19,7 @@ use stratus_site::{HostName, Site};
 use stratus_terminal::{Failure, note};
 
 /// An answer about what is around a host may take longer than a step of a small site may be silent.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The facts that the choices ask for.
 pub(crate) async fn facts(site: &Site, fleet: &Fleet, choices: &Choices) -> Result<Facts> {
