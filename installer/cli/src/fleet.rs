@@ -1,10 +1,10 @@
 //! The hosts of a site, as something that work can be given to.
 
 use crate::choices::Choices;
+use crate::site_file::state_folder;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use stratus_execute::host::Host;
 use stratus_execute::local::{Local, is_this_machine};
@@ -28,7 +28,7 @@ impl Fleet {
         let names: Vec<HostName> = roles(site).into_iter().map(|(h, _)| h.clone()).collect();
         all_known(&names, choices)?;
         let meant = |host: &&HostName| choices.means(host) || **host == site.frontend.host;
-        let keys = HostKeys { file: known_hosts(), learn: choices.learn_host_keys };
+        let keys = HostKeys { file: state_folder().join("known_hosts"), learn: choices.learn_host_keys };
         let known: Vec<_> = names.iter().map(|n| (n.clone(), addresses.get(n).copied())).collect();
         let way = Way::new(site.ssh.clone(), keys, &known).map_err(|error| {
             Failure::new(Exit::Failed, "ssh cannot be set up on this machine").because(error)
@@ -75,13 +75,4 @@ fn addresses(site: &Site) -> BTreeMap<HostName, IpAddr> {
     let frontend = site.frontend.address.map(|a| (site.frontend.host.clone(), a));
     let nodes = site.nodes.iter().filter_map(|n| Some((n.host.clone(), n.address?)));
     frontend.into_iter().chain(nodes).collect()
-}
-
-/// Our own file of host keys: root's in the state folder, others' in their home.
-fn known_hosts() -> PathBuf {
-    if rustix::process::geteuid().is_root() {
-        return PathBuf::from("/var/lib/stratus/installer/known_hosts");
-    }
-    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
-    home.join(".local/state/stratus/known_hosts")
 }

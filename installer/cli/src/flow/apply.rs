@@ -18,7 +18,7 @@ use stratus_terminal::{Exit, note, print_line};
 /// out, and the exit code tells.
 pub async fn apply(choices: &Choices) -> Result<Exit> {
     let mut world = World::look(choices).await?;
-    let findings = findings(&world.loaded.site, &world.facts, choices);
+    let findings = findings(&world.loaded, &world.facts, choices);
     if !findings.is_empty() {
         note(&findings_shown(&findings));
     }

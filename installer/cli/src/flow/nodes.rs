@@ -16,7 +16,7 @@ use stratus_terminal::{Exit, Failure, note, print_line};
 
 /// Sets up one node of the file, and the front-end as far as it has to know it.
 pub async fn add_node(choices: &Choices, host: HostName) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     is_node(&site, &host)?;
     let limit = vec![site.frontend.host.clone(), host];
     apply::apply(&Choices { limit, ..choices.clone() }).await
@@ -25,7 +25,7 @@ pub async fn add_node(choices: &Choices, host: HostName) -> Result<Exit> {
 /// Takes a host out of service for new machines, and tells which are still there.
 /// Exit code 10 while there are some.
 pub async fn drain_node(choices: &Choices, host: &HostName) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     is_node(&site, host)?;
     let fleet = Fleet::of(&site, &only_frontend(&site, choices))?;
     let client = client(&site, &fleet).await?;
@@ -46,7 +46,7 @@ pub async fn drain_node(choices: &Choices, host: &HostName) -> Result<Exit> {
 
 /// Takes a host out: OpenNebula forgets it, and it becomes what it was before.
 pub async fn remove_node(choices: &Choices, host: &HostName, gone: bool) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     is_node(&site, host)?;
     let fleet = Fleet::of(&site, &only_frontend(&site, choices))?;
     let client = client(&site, &fleet).await?;
@@ -61,7 +61,7 @@ pub async fn remove_node(choices: &Choices, host: &HostName, gone: bool) -> Resu
     if !agreed(choices, &format!("Take {host} out of the site?"))? {
         return Ok(Exit::Changes);
     }
-    let world = World::of(choices, load(&choices.config)?, vec![host.clone()]).await?;
+    let world = World::of(choices, load(choices)?, vec![host.clone()]).await?;
     let session = Session::begin(&world, "remove-node").await?;
     let bad = objects::carry_out(&session, &site, &fleet, &without(&site, host)).await?;
     for line in &bad {

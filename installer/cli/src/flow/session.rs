@@ -9,7 +9,7 @@ use std::sync::Arc;
 use stratus_execute::host::{Deadlines, Host};
 use stratus_execute::journal::{Ended, Entry, Record};
 use stratus_execute::keeper::{Holder, Keeper, NotTaken};
-use stratus_execute::run::{self, Run, Stop};
+use stratus_execute::run::{self, Freight, Run, Stop};
 use stratus_site::{HostName, Site};
 use stratus_terminal::{Exit, Failure, note};
 use tokio::sync::{mpsc, watch};
@@ -26,13 +26,16 @@ impl Session {
     /// Takes the lock. `what` is the word for the journal.
     pub(super) async fn begin(world: &World, what: &str) -> Result<Self> {
         let site = &world.loaded.site;
-        Self::of(site, &*world.fleet.frontend(site), world.fleet.hosts.clone(), what).await
+        let freight = world.loaded.freight();
+        let frontend = world.fleet.frontend(site);
+        Self::of(site, &*frontend, world.fleet.hosts.clone(), freight, what).await
     }
 
     async fn of(
         site: &Site,
         frontend: &dyn Host,
         hosts: BTreeMap<HostName, Arc<dyn Host>>,
+        offline: Option<Arc<Freight>>,
         what: &str,
     ) -> Result<Self> {
         let (who, from) = (login(), machine());
@@ -58,6 +61,7 @@ impl Session {
             now: Timestamp::now,
             journal: Arc::new(keeper),
             events,
+            offline,
             stop: stop_on_interrupt(),
         };
         Ok(Self { run, frontend: site.frontend.host.clone(), teller })
