@@ -28,7 +28,7 @@ impl Bench {
         let hosts = NAMES.map(|name| {
             HostSetup::new(name)
                 .file("/etc/apt/sources.list", 0o644, UNREACHABLE)
-                .file("/etc/apt/apt.conf.d/90lab", 0o644, "Acquire::http::Proxy \"DIRECT\";\nAcquire::http::Timeout \"2\";\nAcquire::Retries \"0\";\n")
+                .file("/etc/apt/apt.conf.d/99lab", 0o644, "Acquire::http::Proxy \"DIRECT\";\nAcquire::http::Timeout \"2\";\nAcquire::Retries \"0\";\n")
         });
         let site = Site::of(hosts, Standins::default().with_libvirt_standin());
         site.write("node1", "10.77.0.109", "dhcp = true");
@@ -38,8 +38,7 @@ impl Bench {
 
     fn gather(&self) -> Command {
         let (mirror, keys) = (self.mirror.to_str().unwrap(), self.keys.to_str().unwrap());
-        let words =
-            ["mirror", "-o", mirror, "--family", "debian-12", "--signing-key", keys];
+        let words = ["mirror", "-o", mirror, "--family", "debian-12", "--signing-key", keys];
         let mut command = self.site.command("stratus-install", &words);
         command.env("http_proxy", PROXY);
         command
@@ -124,9 +123,10 @@ fn what_is_gathered(bench: &Bench) {
     assert!(first.stdout.starts_with("debian-12-x86_64: "), "{}", first.stdout);
     let sums = fs::read(bench.mirror.join("SHA256SUMS")).unwrap();
     let mut check = Command::new("sha256sum");
-    run(check.current_dir(&bench.mirror).args(["--check", "--quiet", "--strict", "SHA256SUMS"])).good();
+    run(check.current_dir(&bench.mirror).args(["--check", "--quiet", "--strict", "SHA256SUMS"]))
+        .good();
     let second = run(&mut bench.gather()).good();
-    assert!(second.stdout.contains(" 0 of them new"), "{}", second.stdout);
+    assert!(second.stdout.contains(" 0 of them new"), "{}{}", second.stdout, second.stderr);
     assert_eq!(fs::read(bench.mirror.join("SHA256SUMS")).unwrap(), sums, "nothing is signed anew");
 
     // What is damaged is fetched again, and nothing else.
@@ -183,7 +183,8 @@ fn each_host_has_what_it_needs(bench: &Bench) {
     let [front, node] = &bench.site.hosts[..] else { panic!("two hosts") };
     let list = "cd /var/lib/stratus/packages/pool && ls";
     let (front, node) = (front.run(list).good().stdout, node.run(list).good().stdout);
-    let has = |list: &str, name: &str| list.lines().any(|line| line.starts_with(&format!("{name}_")));
+    let has =
+        |list: &str, name: &str| list.lines().any(|line| line.starts_with(&format!("{name}_")));
     assert!(has(&front, "opennebula") && has(&front, "dnsmasq"), "{front}");
     assert!(has(&node, "opennebula-node-kvm") && !has(&node, "opennebula"), "{node}");
     assert!(!has(&node, "systemd") && !has(&node, "libc6"), "they were there: {node}");

@@ -28,7 +28,8 @@ impl Fleet {
         let names: Vec<HostName> = roles(site).into_iter().map(|(h, _)| h.clone()).collect();
         all_known(&names, choices)?;
         let meant = |host: &&HostName| choices.means(host) || **host == site.frontend.host;
-        let keys = HostKeys { file: state_folder().join("known_hosts"), learn: choices.learn_host_keys };
+        let keys =
+            HostKeys { file: state_folder().join("known_hosts"), learn: choices.learn_host_keys };
         let known: Vec<_> = names.iter().map(|n| (n.clone(), addresses.get(n).copied())).collect();
         let way = Way::new(site.ssh.clone(), keys, &known).map_err(|error| {
             Failure::new(Exit::Failed, "ssh cannot be set up on this machine").because(error)

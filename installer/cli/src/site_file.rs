@@ -114,9 +114,9 @@ fn refused(directory: &Path, error: stratus_mirror::Error) -> Failure {
         Error::File { .. } => Exit::Usage,
         Error::NoProgram { .. } | Error::Program { .. } | Error::Unfit { .. } => Exit::Failed,
     };
-    Failure::new(exit, message)
-        .because(error)
-        .hint("run `stratus-install mirror` again where there is internet: it mends what is damaged")
+    Failure::new(exit, message).because(error).hint(
+        "run `stratus-install mirror` again where there is internet: it mends what is damaged",
+    )
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {

@@ -125,11 +125,14 @@ impl<'a> Apt<'a> {
         if etc.is_dir() {
             fs::remove_dir_all(&etc).map_err(Error::file(&etc))?;
         }
-        let folders = ["apt.conf.d", "preferences.d", "sources.list.d", "keyrings", "trusted.gpg.d"];
+        let folders =
+            ["apt.conf.d", "preferences.d", "sources.list.d", "keyrings", "trusted.gpg.d"];
         for folder in folders {
             files::make_folder(&etc.join("apt").join(folder))?;
         }
-        for folder in ["var/lib/apt/lists/partial", "var/lib/dpkg", "var/cache/apt/archives/partial"] {
+        for folder in
+            ["var/lib/apt/lists/partial", "var/lib/dpkg", "var/cache/apt/archives/partial"]
+        {
             files::make_folder(&root.join(folder))?;
         }
         files::write(&root.join("var/lib/dpkg/status"), b"")?;
@@ -138,7 +141,10 @@ impl<'a> Apt<'a> {
             let path = root.join(path.trim_start_matches('/'));
             files::write(&path, text.replace(KEYS, &within).as_bytes())?;
         }
-        files::write(&etc.join("apt/sources.list.d/archive.sources"), archive.trim_start().as_bytes())?;
+        files::write(
+            &etc.join("apt/sources.list.d/archive.sources"),
+            archive.trim_start().as_bytes(),
+        )?;
         files::write(&apt.settings(), apt.configuration()?.as_bytes())?;
         Ok(apt)
     }
@@ -184,7 +190,13 @@ impl<'a> Apt<'a> {
     /// Everything that a host with nothing would need for these names.
     fn meant(&self, names: &BTreeSet<String>) -> Result<Vec<Meant>, Error> {
         let part = &self.order.part;
-        let said = APT_GET.output(part, self.install(names).args(["--print-uris", "-qq"]))?;
+        // What apt has already it would not name.
+        let none = self.place.root.join("none");
+        files::make_folder(&none.join("partial"))?;
+        let mut print = self.install(names);
+        print.args(["--print-uris", "-qq", "-o"]);
+        print.arg(format!("Dir::Cache::archives={}/", none.display()));
+        let said = APT_GET.output(part, &mut print)?;
         let parse = |line: &str| {
             Meant::parse(line).ok_or_else(|| Error::unfit(part, format!("apt-get said `{line}`")))
         };
@@ -192,7 +204,10 @@ impl<'a> Apt<'a> {
     }
 
     /// The records of packages; `apt-cache` reads them from indexes whose signature was good.
-    fn stanzas<'m>(&self, all: impl Iterator<Item = &'m Meant>) -> Result<BTreeMap<Meant, Stanza>, Error> {
+    fn stanzas<'m>(
+        &self,
+        all: impl Iterator<Item = &'m Meant>,
+    ) -> Result<BTreeMap<Meant, Stanza>, Error> {
         let part = &self.order.part;
         let all: Vec<&Meant> = all.collect();
         let mut show = self.command(APT_CACHE.command());

@@ -60,7 +60,9 @@ pub fn open(folder: &Path, key: &str) -> Result<Offline, Error> {
 
 /// What a part names is what the signed list has.
 fn whole(name: &str, part: &Part, listed: &BTreeMap<String, String>) -> Result<(), String> {
-    for Stored { file, sha256, .. } in part.index.iter().chain(part.packages.iter().map(|p| &p.stored)) {
+    for Stored { file, sha256, .. } in
+        part.index.iter().chain(part.packages.iter().map(|p| &p.stored))
+    {
         if listed.get(&format!("{name}/{file}")) != Some(sha256) {
             return Err(format!("{name}/{file} is not as {SUMS} has it"));
         }

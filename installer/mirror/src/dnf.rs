@@ -124,7 +124,8 @@ impl<'a> Dnf<'a> {
         }
         for file in all {
             let path = self.place.pool().join(file);
-            let said = RPMKEYS.output(part, keys().arg("--checksig").arg(&path)).unwrap_or_default();
+            let said =
+                RPMKEYS.output(part, keys().arg("--checksig").arg(&path)).unwrap_or_default();
             if !said.contains("signatures OK") {
                 files::remove(&path)?;
                 let reason = "it has no good signature by a key of its repositories";
@@ -139,9 +140,9 @@ impl<'a> Dnf<'a> {
         let mut query = RPM.command();
         query.args(["-qp", "--nosignature", "--qf", "%{NAME}\\t%{EVR}"]).arg(&path);
         let said = RPM.output(&self.order.part, &mut query)?;
-        let (name, version) = said.split_once('\t').ok_or_else(|| {
-            Error::untrusted(&path, "rpm does not say which package it is")
-        })?;
+        let (name, version) = said
+            .split_once('\t')
+            .ok_or_else(|| Error::untrusted(&path, "rpm does not say which package it is"))?;
         Ok(Package {
             name: name.to_owned(),
             version: version.to_owned(),

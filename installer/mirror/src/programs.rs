@@ -26,7 +26,10 @@ impl Program {
         command
     }
 
-    fn started(self, done: io::Result<std::process::Output>) -> Result<std::process::Output, Error> {
+    fn started(
+        self,
+        done: io::Result<std::process::Output>,
+    ) -> Result<std::process::Output, Error> {
         done.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::NoProgram { program: self.0, package: self.1 },
             _ => Error::File { path: self.0.into(), error },

@@ -27,7 +27,9 @@ impl Signer {
         fs::set_permissions(home, PermissionsExt::from_mode(0o700)).map_err(Error::file(home))?;
         let mut signer = Self { home: home.to_owned(), public: String::new() };
         let what = "the key that signs packages";
-        let list = |signer: &Self| GPG.output(what, signer.gpg().args(["--list-secret-keys", "--with-colons"]));
+        let list = |signer: &Self| {
+            GPG.output(what, signer.gpg().args(["--list-secret-keys", "--with-colons"]))
+        };
         if !list(&signer)?.lines().any(|line| line.starts_with("sec:")) {
             // RSA: every rpm that is in use knows it.
             let make = ["--passphrase", "", "--quick-generate-key", NAME, "rsa3072", "sign", "0"];
@@ -47,7 +49,9 @@ impl Signer {
     pub(crate) fn sign(&self, how: &str, from: &Path, to: &Path) -> Result<(), Error> {
         let new = to.with_extension("new~");
         let mut gpg = self.gpg();
-        gpg.args(["--yes", "--armor", "--digest-algo", "SHA256", how, "--output"]).arg(&new).arg(from);
+        gpg.args(["--yes", "--armor", "--digest-algo", "SHA256", how, "--output"])
+            .arg(&new)
+            .arg(from);
         GPG.output(&to.display().to_string(), &mut gpg)?;
         fs::rename(&new, to).map_err(Error::file(to))
     }
@@ -78,9 +82,10 @@ pub(crate) fn check(key: &str, signature: &Path, file: &Path) -> Result<(), Erro
     gpgv.arg("--homedir").arg(work.path()).arg("--keyring").arg(&place).arg(signature).arg(file);
     match GPGV.output("", &mut gpgv) {
         Ok(_) => Ok(()),
-        Err(Error::Program { said, .. }) => {
-            Err(Error::untrusted(file, format!("no good signature by the key that is trusted\n{said}")))
-        }
+        Err(Error::Program { said, .. }) => Err(Error::untrusted(
+            file,
+            format!("no good signature by the key that is trusted\n{said}"),
+        )),
         Err(error) => Err(error),
     }
 }
@@ -116,7 +121,9 @@ mod tests {
     #[test]
     fn armour_is_taken_off_whatever_headers_it_has() {
         let of = |head: &str| {
-            format!("-----BEGIN PGP PUBLIC KEY BLOCK-----\n{head}\naGVs\nbG8=\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n")
+            format!(
+                "-----BEGIN PGP PUBLIC KEY BLOCK-----\n{head}\naGVs\nbG8=\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n"
+            )
         };
         assert_eq!(keyring(&of("")).unwrap(), b"hello");
         assert_eq!(keyring(&of("Version: 1\nComment: a: b\n")).unwrap(), b"hello");

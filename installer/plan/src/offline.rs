@@ -262,7 +262,8 @@ mod tests {
             stored: Stored { file: format!("pool/{name}.deb"), bytes: 1, sha256: sha256(name) },
         };
         let sets = [("one base", [0, 2].into()), ("kvm base", [1, 2].into())];
-        let set = |(asked, packages): (&str, BTreeSet<usize>)| Set { names: names(asked), packages };
+        let set =
+            |(asked, packages): (&str, BTreeSet<usize>)| Set { names: names(asked), packages };
         let part = Part {
             index: vec![],
             packages: ["one", "kvm", "base"].map(package).into(),

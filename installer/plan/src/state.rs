@@ -96,9 +96,9 @@ fn packages(view: &View, names: &BTreeSet<String>) -> State {
 }
 
 fn carried(view: &View, carry: &Carry) -> State {
-    let packages = view.offline().map_or(0, |o| {
-        o.mirror.choose(&carry.part, &carry.names).map_or(0, |chosen| chosen.len())
-    });
+    let packages = view
+        .offline()
+        .map_or(0, |o| o.mirror.choose(&carry.part, &carry.names).map_or(0, |chosen| chosen.len()));
     if view.told.seen.get(CARRY) == Some(&carry.digest) {
         return State::Done(format!("the host has what it needs of {packages} packages"));
     }

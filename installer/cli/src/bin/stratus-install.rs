@@ -110,7 +110,8 @@ enum Task {
 }
 
 fn sources(text: &str) -> Result<(String, PathBuf), String> {
-    let (release, file) = text.split_once('=').ok_or("not RELEASE=FILE, such as debian-12=my.sources")?;
+    let (release, file) =
+        text.split_once('=').ok_or("not RELEASE=FILE, such as debian-12=my.sources")?;
     Ok((release.to_owned(), file.into()))
 }
 

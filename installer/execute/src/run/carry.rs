@@ -5,8 +5,8 @@ use super::Context;
 use crate::drive::{Attention, run_well};
 use crate::error::{HostError, Trouble};
 use crate::host::{Host, Output, Work};
-use crate::scripts::carry::{Piece, ask, put, settle};
 use crate::scripts::Unfit;
+use crate::scripts::carry::{Piece, ask, put, settle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -83,9 +83,7 @@ struct Load<'a> {
 
 /// What a host needs of a part: not what is installed in the same version, nor what is there.
 fn load<'a>(part: &'a Part, chosen: &[&'a Package], cargo: &Cargo) -> Load<'a> {
-    let installed = |p: &Package| {
-        cargo.installed.contains(&(p.name.clone(), p.version.clone()))
-    };
+    let installed = |p: &Package| cargo.installed.contains(&(p.name.clone(), p.version.clone()));
     let is_here = |s: &Stored| cargo.here.get(&s.file) == Some(&s.sha256);
     let packages = chosen.iter().filter(|p| is_here(&p.stored) || !installed(p)).map(|p| &p.stored);
     let files: Vec<&Stored> = packages.chain(&part.index).collect();
@@ -128,7 +126,8 @@ impl Context<'_> {
             let read = read_all(&folder, &batch).map_err(here)?;
             let pieces: Vec<Piece> = batch.iter().zip(&read).map(piece).collect();
             let bytes: u64 = batch.iter().map(|p| p.length).sum();
-            let what = format!("carrying packages: {} of {} MiB", done >> 20, total.div_ceil(1 << 20));
+            let what =
+                format!("carrying packages: {} of {} MiB", done >> 20, total.div_ceil(1 << 20));
             let work = put(&pieces, what, root, deadlines).map_err(unfit)?;
             self.tell_work(host, id, &work).await?;
             done += bytes;
@@ -137,12 +136,18 @@ impl Context<'_> {
         let work = settle(&part.index, &load.stay, seen, root, deadlines).map_err(unfit)?;
         let mut output = self.tell_work(host, id, &work).await?;
         let (count, of) = (load.send.len(), load.stay.len());
-        let said = format!("changed {count} of {of} files carried, {} MiB\n", total.div_ceil(1 << 20));
+        let said =
+            format!("changed {count} of {of} files carried, {} MiB\n", total.div_ceil(1 << 20));
         output.stdout = said.into_bytes();
         Ok(output)
     }
 
-    async fn tell_work(&self, host: &Arc<dyn Host>, id: &str, work: &Work) -> Result<Output, HostError> {
+    async fn tell_work(
+        &self,
+        host: &Arc<dyn Host>,
+        id: &str,
+        work: &Work,
+    ) -> Result<Output, HostError> {
         let doing = Mutex::new(work.what.clone());
         let heard = |heard| self.heard(host.name(), id, &doing, heard);
         let attention = Attention { heard: &heard, abort: Some(self.abort.subscribe()) };
@@ -225,8 +230,12 @@ mod tests {
 
     #[test]
     fn a_host_gets_what_it_lacks_from_where_it_was_cut_off() {
-        let packages =
-            vec![package("a", "1", 10), package("b", "2", 3 * PIECE), package("c", "1", 5), package("d", "1", 5)];
+        let packages = vec![
+            package("a", "1", 10),
+            package("b", "2", 3 * PIECE),
+            package("c", "1", 5),
+            package("d", "1", 5),
+        ];
         let part = Part { index: vec![stored("InRelease", 7)], packages, sets: vec![] };
         let said = "installed\na\t1\nc\t0\nhere\ndigest of pool/d.deb  ./pool/d.deb\nparts\n9000000\t./pool/b.deb.part\nend\n";
         let cargo = Cargo::parse(said).unwrap();
@@ -245,7 +254,8 @@ mod tests {
 
     #[test]
     fn small_files_go_together_and_large_ones_in_pieces() {
-        let files = [stored("a", 1), stored("b", 2), stored("c", 2 * PIECE + 1), stored("empty", 0)];
+        let files =
+            [stored("a", 1), stored("b", 2), stored("c", 2 * PIECE + 1), stored("empty", 0)];
         let send: Vec<(&Stored, u64)> = files.iter().map(|s| (s, 0)).collect();
         let batches: Vec<Vec<_>> = batches(&send)
             .iter()

@@ -43,18 +43,8 @@ impl<'a> About<'a> {
 }
 
 pub(super) fn findings(about: &About) -> Vec<Finding> {
-    let checks: [fn(&About) -> Vec<Finding>; 10] = [
-        login,
-        system,
-        hostname,
-        clock,
-        lock,
-        disk,
-        features,
-        interfaces,
-        dynamic_address,
-        ports,
-    ];
+    let checks: [fn(&About) -> Vec<Finding>; 10] =
+        [login, system, hostname, clock, lock, disk, features, interfaces, dynamic_address, ports];
     checks.iter().flat_map(|check| check(about)).collect()
 }
 
