@@ -346,9 +346,12 @@ fn moved(stanza: &Stanza) -> String {
         architecture: of("Architecture"),
         archive: String::new(),
     };
-    let line = |line: &str| match line.starts_with("Filename:") {
-        true => format!("Filename: {}\n", meant.file()),
-        false => format!("{line}\n"),
+    let line = |line: &str| {
+        if line.starts_with("Filename:") {
+            format!("Filename: {}\n", meant.file())
+        } else {
+            format!("{line}\n")
+        }
     };
     stanza.text.lines().map(line).collect::<String>() + "\n"
 }
