@@ -30,7 +30,7 @@ impl Bench {
                 .file("/etc/apt/sources.list", 0o644, UNREACHABLE)
                 .file("/etc/apt/apt.conf.d/99lab", 0o644, "Acquire::http::Proxy \"DIRECT\";\nAcquire::http::Timeout \"2\";\nAcquire::Retries \"0\";\n")
         });
-        let site = Site::of(hosts, Standins::default().with_libvirt_standin());
+        let site = Site::of(hosts, Standins::default().with_libvirt());
         site.write("node1", "10.77.0.109", "dhcp = true");
         let (mirror, keys) = (site.folder().join("packages"), site.folder().join("k"));
         Self { site, mirror, keys }

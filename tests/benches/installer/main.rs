@@ -38,10 +38,12 @@ fn main() {
     let words: Vec<String> = std::env::args().collect();
     let rounds = words.iter().position(|w| w == "--rounds");
     let rounds: usize = rounds.map_or(5, |at| words[at + 1].parse().unwrap());
-    let site = Site::of(
-        HOSTS.map(|name| HostSetup::new(name).without_mirrors()),
-        Standins::default().with_libvirt_standin(),
-    );
+    let site = Site::of(HOSTS.map(HostSetup::new), Standins::default().with_libvirt_standin());
+    // Ansible's module for packages needs it on every host.
+    for host in &site.hosts {
+        host.run("apt-get -q update && apt-get -qy --no-install-recommends install python3-apt")
+            .good();
+    }
     site.write("node[1-7]", "10.77.0.109", "");
     site.install(&["apply", "--yes"]).good();
     let counted = write_playbook(&site);
@@ -57,7 +59,10 @@ fn main() {
         let their = begun.elapsed().as_secs_f64();
         // The first round warms caches of both.
         if round > 0 {
-            println!("round {round}: stratus-install {our:.2} s, ansible {their:.2} s, ratio {:.1}", their / our);
+            println!(
+                "round {round}: stratus-install {our:.2} s, ansible {their:.2} s, ratio {:.1}",
+                their / our
+            );
             ours.push(our);
             theirs.push(their);
         }
@@ -87,7 +92,8 @@ fn ansible(site: &Site) {
         .env("ANSIBLE_NOCOLOR", "1")
         .env("LC_ALL", "C.UTF-8"))
     .good();
-    let recap: Vec<&str> = said.stdout.lines().filter(|line| line.contains("unreachable=")).collect();
+    let recap: Vec<&str> =
+        said.stdout.lines().filter(|line| line.contains("unreachable=")).collect();
     assert_eq!(recap.len(), HOSTS.len(), "{}", said.stdout);
     for line in recap {
         assert!(line.contains("changed=0") && line.contains("failed=0"), "{}", said.stdout);
@@ -124,7 +130,9 @@ fn of_host(site: &Site, host: &Host, steps: &[Value]) -> Value {
             "user" => users.push(step.clone()),
             "unit" if host.run(&format!("systemctl cat {}", step["name"])).code == 0 => {
                 let state = if step["running"] == true { "started" } else { "stopped" };
-                units.push(json!({ "name": step["name"], "enabled": step["enabled"], "state": state }));
+                units.push(
+                    json!({ "name": step["name"], "enabled": step["enabled"], "state": state }),
+                );
             }
             _ => {}
         }
