@@ -20,6 +20,7 @@ mod wanted;
 pub use choices::{Choices, Confirmation, hosts};
 pub use daemon::ThroughHost;
 pub use fleet::Fleet;
+pub use flow::Mirroring;
 pub use junit::Report;
 pub use site_file::Loaded;
 pub use wanted::wanted;
