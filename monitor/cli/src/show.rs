@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 use stratus_accounting::ledger::Gaps;
 use stratus_accounting::{By, Row, Totals, Window};
-use stratus_model::printable;
+use stratus_model::text::printable;
 
 use crate::time::shown;
 
@@ -65,7 +65,7 @@ fn hours(number: i128, parts: i128) -> String {
 
 fn table(query: &Query, rows: &[Row]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     let name = match query.by {
         By::User => vec!["user"],
         By::Group => vec!["group"],

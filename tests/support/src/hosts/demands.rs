@@ -53,7 +53,7 @@ fn exists(program: &str) -> bool {
 }
 
 /// Where tools that are made once are kept: inside the build folder.
-pub(super) fn tools() -> PathBuf {
+pub fn tools() -> PathBuf {
     if let Some(folder) = std::env::var_os("STRATUS_TOOLS") {
         return PathBuf::from(folder);
     }
