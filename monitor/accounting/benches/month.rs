@@ -96,7 +96,13 @@ fn record(id: i64, sequence: i64, (from, to): (i64, i64)) -> Record {
             disk_mib: 10_240,
             ..Sizes::default()
         },
-        times: Times { start: from, end: to, running_start: from, running_end: to, ..Times::default() },
+        times: Times {
+            start: from,
+            end: to,
+            running_start: from,
+            running_end: to,
+            ..Times::default()
+        },
         action: 2,
         off: false,
     }

@@ -1,5 +1,7 @@
 //! Usage adds up: from OpenNebula's history to the ledger, the report, and what APEL makes of it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure of a test")]
+
 mod database;
 mod faults;
 mod history;

@@ -66,6 +66,9 @@ struct Known {
     course: [i64; 4],
 }
 
+/// Place in the batch, entry, digest, RSTIME, RETIME, ETIME, ACTION.
+type KnownRow = (i64, i64, i64, i64, i64, i64, i64);
+
 impl Ledger {
     /// Begins a feed: what oned shows at the time `at` of the window. A machine whose record is
     /// open and that no page shows has vanished, so the pages must be the whole answer. Another
@@ -158,8 +161,7 @@ impl Feed {
                JOIN entry e USING (vm, born, seq)
                WHERE NOT EXISTS (SELECT 1 FROM entry n WHERE n.supersedes = e.id)",
         );
-        type Row = (i64, i64, i64, i64, i64, i64, i64);
-        let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *self.transaction).await?;
+        let rows: Vec<KnownRow> = query.build_query_as().fetch_all(&mut *self.transaction).await?;
         let mut known: Vec<Option<Known>> = batch.iter().map(|_| None).collect();
         for (place, entry, digest, rstime, retime, etime, action) in rows {
             let course = [rstime, retime, etime, action];

@@ -109,7 +109,7 @@ impl Ledger {
         }
         sums.add(&machine);
         let mut rows: Vec<Row> = sums.rows.into_values().map(|(_, row)| row).collect();
-        rows.sort_by(|a, b| b.totals.cpu_core_milliseconds.cmp(&a.totals.cpu_core_milliseconds));
+        rows.sort_by_key(|row| std::cmp::Reverse(row.totals.cpu_core_milliseconds));
         Ok(rows)
     }
 

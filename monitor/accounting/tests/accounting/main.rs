@@ -1,5 +1,7 @@
 //! What accounting promises: nothing lost, nothing twice, every second where it belongs.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure of a test")]
+
 mod apel;
 mod ledger;
 mod orders;
@@ -71,8 +73,7 @@ fn brute_force(records: &[Record], seen_until: i64, from: i64, to: i64) -> i128 
                 let end = match (t.running_end, t.end, own.get(place + 1)) {
                     (0, 0, Some(next)) => next.times.start,
                     (0, 0, None) => seen_until,
-                    (0, end, _) => end,
-                    (end, ..) => end,
+                    (0, end, _) | (end, ..) => end,
                 };
                 t.running_start > 0 && t.running_start <= second && second < end
             };
