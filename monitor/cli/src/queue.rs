@@ -50,24 +50,16 @@ impl Queue {
             _ => {}
         }
         let (temporary, path) = (folder.join(format!("{name}.tmp")), folder.join(name));
-        let written = write(&temporary, text).and_then(|()| fs::hard_link(&temporary, &path));
-        if written.is_ok() || written.as_ref().is_err_and(|e| e.kind() != ErrorKind::AlreadyExists)
-        {
-            let removed = fs::remove_file(&temporary);
-            written.and(removed)?;
-        } else {
-            written?;
-        }
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        // From here on the temporary file is ours, and goes whatever happens.
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let linked = written.and_then(|()| fs::hard_link(&temporary, &path));
+        let removed = fs::remove_file(&temporary);
+        linked.and(removed)?;
         File::open(folder)?.sync_all()?;
         File::open(&self.0)?.sync_all()?;
         Ok(path)
     }
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 /// Folder and file of a message: the time to the minute, and the time in microseconds with one
