@@ -108,7 +108,7 @@ async fn a_full_disk_is_said_and_nothing_is_lost() {
     site.play(&answer(&busy(5)));
     site.accounting("feed").good();
     let before = site.report(WINDOW);
-    let many = busy(250);
+    let many = busy(600);
     site.play(&answer(&many));
     let full = site.accounting("feed --everything");
     assert_eq!(full.code, 1, "{}", full.stderr);
