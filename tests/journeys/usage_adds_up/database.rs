@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use stratus_tests::hosts::tools;
-use stratus_tests::{run, tool};
+use stratus_tests::{run, tool, tools};
 
 pub(crate) struct Database {
     server: Child,

@@ -42,7 +42,6 @@ mod web;
 
 pub use apt::{AptRepository, SigningKey};
 pub use deb::Package;
-pub use demands::tools;
 pub use host::Host;
 pub use lab::Lab;
 pub use opennebula::{OpenNebulaRepository, Standins};
