@@ -5,13 +5,14 @@ use crate::setup;
 use anyhow::{Result, bail};
 
 /// Benches by name: what cargo runs for each.
-const BENCHES: [(&str, &[&str]); 9] = [
+const BENCHES: [(&str, &[&str]); 10] = [
     ("image", &["bench", "-p", "stratus-image"]),
     ("search", &["bench", "-p", "stratus-store", "--bench", "search", "--", "100000"]),
     ("download", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "download"]),
     ("manifest", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "manifest"]),
     ("upload", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "upload"]),
     ("memory", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "memory"]),
+    ("accounting", &["bench", "-p", "stratus-accounting", "--bench", "month", "--", "20000"]),
     ("cache", &["bench", "-p", "stratus-tests", "--bench", "cache"]),
     ("plan", &["bench", "-p", "stratus-plan", "--bench", "plan"]),
     ("installer", &["bench", "-p", "stratus-tests", "--bench", "installer"]),
