@@ -32,3 +32,11 @@ pub use serial::Serial;
 
 /// Fills bytes with randomness; tests give their own.
 pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]);
+
+/// The system's randomness.
+///
+/// # Panics
+/// The system has none, and then nothing may be made.
+pub fn system_random(bytes: &mut [u8]) {
+    aws_lc_rs::rand::fill(bytes).expect("the system gives random bytes");
+}
