@@ -1,7 +1,7 @@
 //! What a burst node boots from: one script for every cloud, and the forms that carry it.
 //!
 //! The script may run at every boot: what is there stays, above all the secret that the machine
-//! made for itself when it joined.
+//! made for itself when it joined. Only another token makes another secret.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +48,7 @@ if ! command -v openvpn >/dev/null 2>&1; then
     fi
 fi
 mkdir -p /etc/openvpn/client
-if [ ! -s {secret} ]; then
+if ! grep -qs '^{token}\.' {secret}; then
     made=$(head -c 32 /dev/urandom | base64 | tr -d '\n=')
     printf '%s\n%s.%s\n' '{name}' '{token}' "$made" > {secret}.new
     mv {secret}.new {secret}

@@ -87,7 +87,7 @@ fn server_unit(site: &Site, vpn: &Vpn, place: &Place) -> String {
          ExecStopPost=-ip tuntap del dev {device} mode {kind}\n\
          Restart=on-failure\n\
          RestartSec=2s\n\
-         CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID CAP_DAC_OVERRIDE\n\
+         CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID CAP_SETPCAP CAP_DAC_OVERRIDE\n\
          NoNewPrivileges=yes\n\
          DevicePolicy=closed\n\
          DeviceAllow=/dev/net/tun rw\n\
