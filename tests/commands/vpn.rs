@@ -89,13 +89,20 @@ fn nodes_of_the_site_file_get_their_addresses_and_keys_stay_secret() {
     site.vpn(&["add", "other"]).good();
     let list = site.json(&["list", "--json"]);
     let shown = |at: usize| list["clients"][at]["address"].as_str().unwrap().to_owned();
-    assert_eq!((shown(0), shown(1), shown(2)), ("10.50.1.0".into(), "10.50.1.77".into(), "10.50.1.1".into()));
+    assert_eq!(
+        (shown(0), shown(1), shown(2)),
+        ("10.50.1.0".into(), "10.50.1.77".into(), "10.50.1.1".into())
+    );
     assert_eq!(list["clients"][0]["mac"], "02:00:0a:32:01:00");
     assert_eq!(site.vpn(&["add"]).good().stdout, "");
 
     let mode = |name: &str| {
         let path = site.path("vpn").join(name);
-        fs::metadata(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode() & 0o7777
+        fs::metadata(&path)
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+            .permissions()
+            .mode()
+            & 0o7777
     };
     for (name, wanted) in [
         ("pki", 0o700),
@@ -137,8 +144,16 @@ fn openssl_accepts_what_is_made() {
     let verify = |purpose: &str, file: &str| {
         let (ca, crl) = (server("ca.pem"), server("crl.pem"));
         run(tool("openssl", "openssl").args([
-            "verify", "-crl_check_all", "-x509_strict", "-purpose", purpose, "-CAfile", &ca,
-            "-CRLfile", &crl, file,
+            "verify",
+            "-crl_check_all",
+            "-x509_strict",
+            "-purpose",
+            purpose,
+            "-CAfile",
+            &ca,
+            "-CRLfile",
+            &crl,
+            file,
         ]))
     };
     let client = site.path("a.crt").to_str().unwrap().to_owned();
@@ -193,11 +208,17 @@ fn serve(site: &Site, names: &[String]) {
     let mut status = "TITLE\tOpenVPN 2.6.14\nTIME\t2026-11-21 10:00:00\t1795255200\nHEADER\tCLIENT_LIST\tCommon Name\tReal Address\tVirtual Address\tVirtual IPv6 Address\tBytes Received\tBytes Sent\tConnected Since\tConnected Since (time_t)\tUsername\tClient ID\tPeer ID\tData Channel Cipher\n".to_owned();
     let mut log = String::new();
     for (at, name) in names.iter().enumerate() {
-        status += &format!("CLIENT_LIST\t{name}\t192.0.2.1:{}\t\t\t100\t200\t2026-11-21 09:00:00\t1795251600\tUNDEF\t{at}\t{at}\tAES-256-GCM\n", 1000 + at);
+        status += &format!(
+            "CLIENT_LIST\t{name}\t192.0.2.1:{}\t\t\t100\t200\t2026-11-21 09:00:00\t1795251600\tUNDEF\t{at}\t{at}\tAES-256-GCM\n",
+            1000 + at
+        );
         for number in 0..10 {
             log += &format!("1795251600,,{name}/192.0.2.1:{} message {number}\n", 1000 + at);
         }
-        log += &format!("1795251600,I,{name}/192.0.2.1:{} [{name}] Inactivity timeout (--ping-restart), restarting\n", 1000 + at);
+        log += &format!(
+            "1795251600,I,{name}/192.0.2.1:{} [{name}] Inactivity timeout (--ping-restart), restarting\n",
+            1000 + at
+        );
     }
     std::thread::spawn(move || {
         for stream in listener.incoming() {

@@ -296,7 +296,8 @@ fn rotations_lock_nobody_out() {
 
     let told = bed.vpn(&["rotate", "ca", "--finish"]);
     assert_eq!(told.code, 3, "{}", told.stderr);
-    assert!(told.stderr.contains("1 burst node still has") || told.stderr.contains("old"), "{}", told.stderr);
+    assert!(told.stderr.contains("1 burst node has"), "{}", told.stderr);
+    assert!(told.stderr.contains("old authority only: old"), "{}", told.stderr);
     bed.vpn(&["renew", "old"]).good();
     let renewed = bed.profile("old");
     bed.vpn(&["rotate", "ca", "--finish"]).good();

@@ -14,12 +14,17 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 /// How long another administrator is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Largest file that is read. A register of ten thousand nodes has about 4 MiB.
 const LARGEST: u64 = 64 << 20;
+/// Most files that are open at once.
+const MOST_PENDING: usize = 256;
+/// Files that are synced at once.
+const SYNCS: usize = 16;
 
 /// A file or folder that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +58,8 @@ pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> F
 pub(crate) struct Folder {
     root: PathBuf,
     _lock: File,
+    /// Written beside, without their names yet.
+    pending: Vec<(NamedTempFile, PathBuf)>,
     changed: BTreeSet<PathBuf>,
 }
 
@@ -70,7 +77,8 @@ impl Folder {
             make(&folder, mode)?;
         }
         let lock = lock(&root.join("pki/lock"))?;
-        Ok(Self { root: root.to_owned(), _lock: lock, changed: BTreeSet::new() })
+        let (pending, changed) = (Vec::new(), BTreeSet::new());
+        Ok(Self { root: root.to_owned(), _lock: lock, pending, changed })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -82,8 +90,8 @@ impl Folder {
         read(&self.path(name))
     }
 
-    /// Writes a file, unless it has this content and mode already. It is durable after
-    /// [`Folder::sync`].
+    /// Writes a file, unless it has this content and mode already. It gets its name, and is
+    /// durable, with [`Folder::sync`].
     pub(crate) fn write(&mut self, name: &str, mode: u32, content: &[u8]) -> Result<bool> {
         let path = self.path(name);
         let same_mode =
@@ -101,14 +109,16 @@ impl Folder {
         file.write_all(content)
             // What the process's mask took away is given back.
             .and_then(|()| file.as_file().set_permissions(Permissions::from_mode(mode)))
-            .and_then(|()| file.as_file().sync_data())
             .map_err(io("write", &path))?;
-        file.persist(&path).map_err(|error| io("write", &path)(error.error))?;
-        self.changed.insert(folder);
+        self.pending.push((file, path));
+        if self.pending.len() >= MOST_PENDING {
+            self.name()?;
+        }
         Ok(true)
     }
 
-    /// Removes every file of a folder that is not named, leftovers of killed runs among them.
+    /// Removes every file of a folder that is not named, leftovers of killed runs among them. To be
+    /// called after [`Folder::sync`].
     pub(crate) fn keep_only(&mut self, folder: &str, names: &BTreeSet<String>) -> Result<()> {
         let path = self.path(folder);
         for entry in fs::read_dir(&path).map_err(io("list", &path))? {
@@ -122,8 +132,32 @@ impl Folder {
         Ok(())
     }
 
+    /// Syncs what was written, many files at once since a journal takes them together, and gives
+    /// each its name.
+    fn name(&mut self) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        let share = pending.len().div_ceil(SYNCS).max(1);
+        let synced: io::Result<()> = std::thread::scope(|scope| {
+            let sync = |files: &[(NamedTempFile, PathBuf)]| {
+                files.iter().try_for_each(|(file, _)| file.as_file().sync_data())
+            };
+            let running: Vec<_> =
+                pending.chunks(share).map(|files| scope.spawn(move || sync(files))).collect();
+            running.into_iter().try_for_each(|thread| {
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread ended")))
+            })
+        });
+        synced.map_err(io("sync", &self.root))?;
+        for (file, path) in pending {
+            file.persist(&path).map_err(|error| io("write", &path)(error.error))?;
+            self.changed.insert(path.parent().unwrap_or(&self.root).to_owned());
+        }
+        Ok(())
+    }
+
     /// Makes every change durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
+        self.name()?;
         for folder in std::mem::take(&mut self.changed) {
             File::open(&folder).and_then(|f| f.sync_all()).map_err(io("sync", &folder))?;
         }

@@ -71,11 +71,13 @@ pub fn decide(
         // A certificate that was given out alone is enough.
         return Ok(());
     };
-    let invitation: Invitation = serde_json::from_slice(&text)
-        .map_err(|_| JoinError::Unreadable(invitations.join(serial.to_string()).display().to_string()))?;
+    let invitation: Invitation = serde_json::from_slice(&text).map_err(|_| {
+        JoinError::Unreadable(invitations.join(serial.to_string()).display().to_string())
+    })?;
     let decided = compare(&invitation, serial, notes, attempt, now);
     if let Err(error) = &decided {
-        let refused = RefusedJoin { at: now, peer: attempt.peer.to_owned(), reason: error.to_string() };
+        let refused =
+            RefusedJoin { at: now, peer: attempt.peer.to_owned(), reason: error.to_string() };
         note(notes, &format!("{serial}.refused"), &refused, true)?;
     }
     decided
@@ -123,15 +125,19 @@ pub fn refused(notes: &Path, serial: Serial) -> Result<Option<RefusedJoin>, Fold
 }
 
 /// Writes a note; false where there is one and it is not to be replaced.
-fn note(notes: &Path, name: &str, value: &impl Serialize, replace: bool) -> Result<bool, JoinError> {
+fn note(
+    notes: &Path,
+    name: &str,
+    value: &impl Serialize,
+    replace: bool,
+) -> Result<bool, JoinError> {
     let path = notes.join(name);
     let content = serde_json::to_vec(value).unwrap_or_default();
     let mut file = tempfile::NamedTempFile::new_in(notes).map_err(io("write in", notes))?;
     file.write_all(&content)
         .and_then(|()| file.as_file().sync_all())
         .map_err(io("write", &path))?;
-    let placed =
-        if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
+    let placed = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
     match placed {
         Ok(_) => {}
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => return Ok(false),

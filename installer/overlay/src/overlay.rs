@@ -6,13 +6,13 @@ mod files;
 
 pub use bundle::{Bundle, Form};
 
+use crate::Random;
 use crate::folder::{Folder, FolderError};
 use crate::register::{
     Authority, Client, Issued, LIST_VALIDITY, ListRecord, Register, RegisterError, VERSION, after,
 };
 use crate::serial::Serial;
 use crate::tls_crypt::ServerKey;
-use crate::Random;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -151,7 +151,11 @@ impl<'a> Overlay<'a> {
     }
 
     /// Opens an overlay.
-    pub fn open(root: &Path, (site, vpn): (&'a Site, &'a Vpn), place: Place) -> Result<Self, Error> {
+    pub fn open(
+        root: &Path,
+        (site, vpn): (&'a Site, &'a Vpn),
+        place: Place,
+    ) -> Result<Self, Error> {
         // Not made here: a folder that was mistyped stays absent.
         if !root.join(REGISTER).is_file() {
             return Err(Error::Absent(root.to_owned()));
@@ -186,12 +190,13 @@ impl<'a> Overlay<'a> {
         let before = self.register.clone();
         let mut added = Vec::with_capacity(names.len());
         for name in names {
-            let done = self.register.place(self.vpn, name).map_err(Error::from).and_then(|address| {
-                let certificate = self.issue(name, now, random)?;
-                let prefix = self.site.frontend.mac_prefix;
-                self.register.add(name.clone(), address, prefix, certificate, now);
-                self.shown(name)
-            });
+            let done =
+                self.register.place(self.vpn, name).map_err(Error::from).and_then(|address| {
+                    let certificate = self.issue(name, now, random)?;
+                    let prefix = self.site.frontend.mac_prefix;
+                    self.register.add(name.clone(), address, prefix, certificate, now);
+                    self.shown(name)
+                });
             match done {
                 Ok(client) => added.push(client),
                 Err(error) => {
@@ -311,7 +316,12 @@ impl<'a> Overlay<'a> {
     }
 
     /// Makes a client's certificate and keys, and writes them; the register is the caller's.
-    fn issue(&mut self, name: &HostName, now: Timestamp, random: Random<'_>) -> Result<Issued, Error> {
+    fn issue(
+        &mut self,
+        name: &HostName,
+        now: Timestamp,
+        random: Random<'_>,
+    ) -> Result<Issued, Error> {
         let generation = self.register.issuing().generation;
         let (from, to) = self.register.span(self.vpn.certificate_validity, now);
         let serial = new_serial(random);

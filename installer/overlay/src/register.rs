@@ -165,12 +165,16 @@ pub enum RegisterError {
     #[error("no authority is being replaced")]
     NotRotating,
     /// Nodes that would be locked out.
-    #[error("{} still have certificates of the old authority only: {}", count(.0), list(.0))]
+    #[error("{} certificates of the old authority only: {}", count(.0), list(.0))]
     NotRenewed(Vec<HostName>),
 }
 
 fn count(names: &[HostName]) -> String {
-    if names.len() == 1 { "1 burst node".into() } else { format!("{} burst nodes", names.len()) }
+    if names.len() == 1 {
+        "1 burst node has".into()
+    } else {
+        format!("{} burst nodes have", names.len())
+    }
 }
 
 fn list(names: &[HostName]) -> String {

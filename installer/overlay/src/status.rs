@@ -9,6 +9,9 @@ pub use report::{ClientReport, Report, Seen, Session, Stranger, report};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
+/// What the server agrees to.
+const CIPHERS: [&str; 2] = ["AES-256-GCM", "CHACHA20-POLY1305"];
+
 /// A client that is connected, as `status 3` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connected {
@@ -48,8 +51,10 @@ pub fn connected(text: &str) -> Vec<Connected> {
 fn client(columns: &BTreeMap<String, usize>, fields: &[&str]) -> Option<Connected> {
     let field = |name: &str| columns.get(name).and_then(|at| fields.get(*at)).copied();
     let name = field("Common Name")?;
-    // Somebody in the middle of the handshake has no name yet.
-    if name.is_empty() || name == "UNDEF" {
+    let cipher = field("Data Channel Cipher")?;
+    // In the middle of the handshake there is no name yet, and without an agreed cipher nobody was
+    // let in: OpenVPN also lists machines that it is about to refuse.
+    if name.is_empty() || name == "UNDEF" || !CIPHERS.contains(&cipher) {
         return None;
     }
     Some(Connected {
@@ -58,7 +63,7 @@ fn client(columns: &BTreeMap<String, usize>, fields: &[&str]) -> Option<Connecte
         received: field("Bytes Received")?.parse().ok()?,
         sent: field("Bytes Sent")?.parse().ok()?,
         since: Timestamp::from_second(field("Connected Since (time_t)")?.parse().ok()?).ok()?,
-        cipher: field("Data Channel Cipher").unwrap_or_default().to_owned(),
+        cipher: cipher.to_owned(),
     })
 }
 

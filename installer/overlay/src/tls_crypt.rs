@@ -60,8 +60,7 @@ impl ServerKey {
         plain.extend_from_slice(key);
         plain.push(0x01);
         plain.extend_from_slice(&made.as_second().to_be_bytes());
-        let mut mac =
-            hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0[64..96]));
+        let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0[64..96]));
         mac.update(&WRAPPED.to_be_bytes());
         mac.update(&plain);
         let tag = mac.sign();

@@ -40,15 +40,8 @@ impl Bed {
         let copy = folder.path().join("stratus-vpn");
         fs::copy(program("stratus-vpn").get_program(), &copy).unwrap();
         let (lan, gate, net) = networks();
-        let bed = Self {
-            server: None,
-            lan,
-            gate,
-            net,
-            folder,
-            program: copy,
-            nodes: AtomicU8::new(0),
-        };
+        let bed =
+            Self { server: None, lan, gate, net, folder, program: copy, nodes: AtomicU8::new(0) };
         fs::write(bed.path("site.toml"), site_text(more)).unwrap();
         for (name, mode) in [("run", 0o700), ("vpn", 0o711), ("vpn/joined", 0o700)] {
             fs::create_dir(bed.path(name)).unwrap();
@@ -112,7 +105,8 @@ impl Bed {
 
     /// Starts the server (anew), as its unit would.
     pub(crate) fn serve(&mut self) {
-        let mode = if self.site().vpn.unwrap().mode == stratus_site::VpnMode::Tap { "tap" } else { "tun" };
+        let mode =
+            if self.site().vpn.unwrap().mode == stratus_site::VpnMode::Tap { "tap" } else { "tun" };
         if let Some(old) = self.server.take() {
             drop(old);
             self.gate.ip(&format!("tuntap del dev {mode}-stratus mode {mode}"));
@@ -201,7 +195,7 @@ impl Drop for Process {
         let id = rustix::process::Pid::from_child(&self.0);
         let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(5) {
+        while begin.elapsed() < Duration::from_secs(20) {
             if self.0.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return;
             }

@@ -130,11 +130,7 @@ enum Task {
     },
     /// Let OpenVPN ask whether a machine may join
     #[command(hide = true)]
-    Verify {
-        invitations: PathBuf,
-        notes: PathBuf,
-        password_file: PathBuf,
-    },
+    Verify { invitations: PathBuf, notes: PathBuf, password_file: PathBuf },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -194,7 +190,8 @@ fn rotation(what: What, finish: bool, force: bool) -> anyhow::Result<Rotation> {
 
 fn account(text: &str) -> Result<(String, String), String> {
     let plain = |t: &str| {
-        !t.is_empty() && t.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        !t.is_empty()
+            && t.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
     };
     match text.split_once(':') {
         Some((user, group)) if plain(user) && plain(group) => Ok((user.into(), group.into())),

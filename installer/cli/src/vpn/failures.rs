@@ -21,15 +21,15 @@ pub(super) fn failed(error: Error) -> Failure {
 
 fn refused(error: &RegisterError, message: String) -> Failure {
     match error {
-        RegisterError::Known(name) => {
-            Failure::usage(message).hint(format!("`stratus-vpn renew {name}` makes a new certificate"))
-        }
+        RegisterError::Known(name) => Failure::usage(message)
+            .hint(format!("`stratus-vpn renew {name}` makes a new certificate")),
         RegisterError::Unknown(_) => Failure::usage(message).hint("`stratus-vpn list` shows all"),
         RegisterError::TooLong(_) | RegisterError::Taken { .. } => Failure::usage(message),
         RegisterError::Full { .. } => Failure::new(Exit::Failed, message)
             .hint("make `vpn.range` larger, or revoke nodes that are gone"),
-        RegisterError::Rotating(_) => Failure::new(Exit::Refused, message)
-            .hint("`stratus-vpn rotate ca --finish` ends it"),
+        RegisterError::Rotating(_) => {
+            Failure::new(Exit::Refused, message).hint("`stratus-vpn rotate ca --finish` ends it")
+        }
         RegisterError::NotRotating => {
             Failure::usage(message).hint("`stratus-vpn rotate ca` begins it")
         }

@@ -5,10 +5,10 @@ use super::failures::failed;
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use stratus_overlay::joined;
 use stratus_overlay::management::{Management, ManagementError};
 use stratus_overlay::register::{Handed, Register};
 use stratus_overlay::status::{ClientReport, Report, Seen, connected, events, report};
-use stratus_overlay::joined;
 use stratus_terminal::{Exit, Failure, note, print_json, print_line, warn};
 
 /// `list`: the register.
@@ -100,7 +100,16 @@ fn show(report: &Report) -> Result<()> {
     for sentence in &report.attention {
         warn(sentence);
     }
-    let head = ["NAME", "ADDRESS", "CONNECTED SINCE", "FROM", "IN", "OUT", "CERTIFICATE UNTIL", "LAST ERROR"];
+    let head = [
+        "NAME",
+        "ADDRESS",
+        "CONNECTED SINCE",
+        "FROM",
+        "IN",
+        "OUT",
+        "CERTIFICATE UNTIL",
+        "LAST ERROR",
+    ];
     let mut table = new_table(&head);
     for client in &report.clients {
         table.add_row(row(client));

@@ -74,7 +74,9 @@ fn site(options: &Options) -> Result<(Site, Vpn)> {
     let (site, _) = site_file::site(&options.config)?;
     let vpn = site.vpn.clone().ok_or_else(|| {
         let message = format!("`{}` has no section [vpn]", options.config.display());
-        Failure::usage(message).hint("it needs `endpoint` and `range`; `stratus-config --keys --section vpn` lists all keys")
+        Failure::usage(message).hint(
+            "it needs `endpoint` and `range`; `stratus-config --keys --section vpn` lists all keys",
+        )
     })?;
     Ok((site, vpn))
 }
@@ -91,7 +93,9 @@ fn with<T>(
     let changed = change(&mut overlay, now).map_err(failed)?;
     let renewed = overlay.maintain(now, &mut system_random).map_err(failed)?;
     if renewed.server {
-        note("the server's certificate was renewed; `stratus-vpn renew --restart` lets the server read it");
+        note(
+            "the server's certificate was renewed; `stratus-vpn renew --restart` lets the server read it",
+        );
     }
     Ok(changed)
 }
@@ -100,14 +104,9 @@ fn with<T>(
 pub fn init(options: &Options) -> Result<Exit> {
     let (site, vpn) = site(options)?;
     let now = Timestamp::now();
-    let (mut overlay, new) = Overlay::init(
-        &options.directory,
-        (&site, &vpn),
-        options.place()?,
-        now,
-        &mut system_random,
-    )
-    .map_err(failed)?;
+    let (mut overlay, new) =
+        Overlay::init(&options.directory, (&site, &vpn), options.place()?, now, &mut system_random)
+            .map_err(failed)?;
     let renewed = overlay.maintain(now, &mut system_random).map_err(failed)?;
     let folder = options.directory.display();
     if options.json {
@@ -305,7 +304,9 @@ pub fn rotate(options: &Options, rotation: Rotation, restart: bool) -> Result<Ex
     }
     match rotation {
         Rotation::Server => note("the server has a new key; nodes notice nothing"),
-        Rotation::Begin => note("both authorities are trusted now. Next: a new bundle for each node, then `stratus-vpn rotate ca --finish`"),
+        Rotation::Begin => note(
+            "both authorities are trusted now. Next: a new bundle for each node, then `stratus-vpn rotate ca --finish`",
+        ),
         Rotation::Finish { .. } => note("the old authority is gone"),
     }
     restarted(restart)?;

@@ -28,7 +28,9 @@ pub fn join_script(profile: &str, token: Token<'_>) -> String {
     // Base64 and the two texts hold no quote, by their types.
     let (name, secret) = (token.name, Token::FILE);
     let short = name.short();
-    let mut text = String::from("#!/bin/sh\n# Made by stratus-vpn. Joins this machine to a site; may run at every boot.\nset -eu\numask 077\n");
+    let mut text = String::from(
+        "#!/bin/sh\n# Made by stratus-vpn. Joins this machine to a site; may run at every boot.\nset -eu\numask 077\n",
+    );
     let _ = write!(
         text,
         r#"hostnamectl set-hostname '{name}' 2>/dev/null || hostname '{name}'

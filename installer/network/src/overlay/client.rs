@@ -26,7 +26,8 @@ pub fn client_profile(
     path_mtu: u16,
     password: Option<&str>,
 ) -> String {
-    let mut text = String::from("# Made by stratus-vpn. Holds a private key: keep it secret.\nclient\n");
+    let mut text =
+        String::from("# Made by stratus-vpn. Holds a private key: keep it secret.\nclient\n");
     let mode = if vpn.mode == VpnMode::Tap { "tap" } else { "tun" };
     let _ = writeln!(text, "dev {}\ndev-type {mode}", device(vpn.mode));
     if vpn.mode == VpnMode::Tap {
@@ -41,6 +42,12 @@ pub fn client_profile(
         allow-compression no\n";
     let sizes = mtu(vpn, path_mtu);
     let _ = writeln!(text, "tun-mtu {}\nmssfix {}", sizes.tunnel, sizes.mssfix);
+    // The server would push its own, which is the LAN's.
+    text += "pull-filter ignore \"tun-mtu\"\n";
+    if vpn.protocol != "tcp" {
+        // A node that is shut down says so.
+        text += "explicit-exit-notify 1\n";
+    }
     if let Some(file) = password {
         let _ = writeln!(text, "auth-user-pass {file}\nauth-nocache");
     }

@@ -25,8 +25,7 @@ pub fn bridge<'a>(site: &'a Site, vpn: &Vpn) -> Option<&'a InterfaceName> {
 pub fn device_commands(site: &Site, vpn: &Vpn, place: &Place) -> Vec<Vec<String>> {
     let device = device(vpn.mode);
     let kind = if vpn.mode == VpnMode::Tap { "tap" } else { "tun" };
-    let mut all =
-        vec![format!("ip tuntap add dev {device} mode {kind} user {}", place.account.0)];
+    let mut all = vec![format!("ip tuntap add dev {device} mode {kind} user {}", place.account.0)];
     all.push(format!("ip link set dev {device} mtu {LAN_MTU} up"));
     all.extend(bridge(site, vpn).map(|to| format!("ip link set dev {device} master {to}")));
     if let Ok(Some(address)) = super::server_address(vpn) {

@@ -26,7 +26,8 @@ pub fn server_address(vpn: &Vpn) -> Result<Option<Ipv4Addr>, NoServerAddress> {
 
 /// `server.conf`.
 pub fn server_conf(site: &Site, vpn: &Vpn, place: &Place) -> Result<String, NoServerAddress> {
-    let mut text = String::from("# Made by stratus-vpn from the site file; changes here are lost.\n");
+    let mut text =
+        String::from("# Made by stratus-vpn from the site file; changes here are lost.\n");
     text += "mode server\ntls-server\ntopology subnet\n";
     let mode = if vpn.mode == VpnMode::Tap { "tap" } else { "tun" };
     let _ = writeln!(text, "dev {}\ndev-type {mode}", device(vpn.mode));

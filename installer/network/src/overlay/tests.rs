@@ -25,7 +25,10 @@ fn a_bridged_server_and_its_host() {
     let shown: Vec<String> =
         files.iter().map(|f| format!("=== {} {:o}\n{}", f.path, f.mode, f.content)).collect();
     insta::assert_snapshot!("host_tap", shown.join("\n"));
-    assert_eq!(client_directives(&vpn, vpn.range.first), "ifconfig-push 10.0.0.40 255.255.255.192\n");
+    assert_eq!(
+        client_directives(&vpn, vpn.range.first),
+        "ifconfig-push 10.0.0.40 255.255.255.192\n"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Reading and writing what an overlay consists of.
 
-use super::{Error, Overlay, REGISTER, TLS_CRYPT, authority_file, list_file, read_pair, server_file};
+use super::{
+    Error, Overlay, REGISTER, TLS_CRYPT, authority_file, list_file, read_pair, server_file,
+};
 use crate::derived::{Material, server_files};
 use crate::folder::{self, Folder};
 use crate::register::{Register, VERSION};
@@ -82,6 +84,7 @@ impl Overlay<'_> {
                 names.insert(name.to_owned());
             }
         }
+        self.folder.sync()?;
         for (folder, names) in kept {
             self.folder.keep_only(folder, &names)?;
         }
@@ -133,10 +136,8 @@ pub(super) fn lists(
 
 /// A file that must be there, as text.
 pub(super) fn text(folder: &Folder, name: &str) -> Result<Zeroizing<String>, Error> {
-    let wrong = |problem: &str| Error::Unreadable {
-        path: folder.path(name),
-        problem: problem.to_owned(),
-    };
+    let wrong =
+        |problem: &str| Error::Unreadable { path: folder.path(name), problem: problem.to_owned() };
     let content = folder.read(name)?.ok_or_else(|| wrong("it is missing"))?;
     let text = std::str::from_utf8(&content).map_err(|_| wrong("it is no text"))?;
     Ok(Zeroizing::new(text.to_owned()))

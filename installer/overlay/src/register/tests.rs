@@ -92,7 +92,11 @@ fn what_ends_is_renewed_in_time_and_forgotten_afterwards() {
     let vpn = vpn(9, &[]);
     add(&mut register, &vpn, "a", issued(2, 1, "2026-06-01T00:00:00Z"));
     add(&mut register, &vpn, "b", issued(3, 1, "2026-06-01T00:00:00Z"));
-    register.client_mut(&name("a")).unwrap().certificates.push(issued(4, 1, "2027-06-01T00:00:00Z"));
+    register.client_mut(&name("a")).unwrap().certificates.push(issued(
+        4,
+        1,
+        "2027-06-01T00:00:00Z",
+    ));
     register.revoke(&name("b"), at("2026-02-01T00:00:00Z")).unwrap();
     register.prune(at("2026-06-01T12:00:00Z"));
     assert_eq!((register.revoked.len(), register.clients[&name("a")].certificates.len()), (1, 2));

@@ -21,15 +21,24 @@ pub struct Event {
 /// What OpenVPN 2.6 writes, and what that means. The first that is found in a line counts.
 const MEANINGS: [(&str, &str); 19] = [
     ("error=certificate revoked", "its certificate was revoked"),
-    ("error=certificate has expired", "its certificate has expired; `stratus-vpn renew NAME` makes a new one"),
+    (
+        "error=certificate has expired",
+        "its certificate has expired; `stratus-vpn renew NAME` makes a new one",
+    ),
     ("error=certificate is not yet valid", "its certificate is not valid yet; compare the clocks"),
-    ("error=CRL has expired", "the revocation list has expired and nobody is let in; run `stratus-vpn renew`"),
+    (
+        "error=CRL has expired",
+        "the revocation list has expired and nobody is let in; run `stratus-vpn renew`",
+    ),
     ("error=CRL is not yet valid", "the revocation list is not valid yet; compare the clocks"),
     ("error=unable to get local issuer certificate", "its certificate is from another authority"),
     ("error=self-signed certificate", "its certificate is from another authority"),
     ("error=self signed certificate", "its certificate is from another authority"),
     ("error=unable to get issuer certificate", "its certificate is from another authority"),
-    ("error=certificate signature failure", "its certificate was not signed by the authority that it names"),
+    (
+        "error=certificate signature failure",
+        "its certificate was not signed by the authority that it names",
+    ),
     ("VERIFY KU ERROR", "its certificate is not for clients"),
     ("VERIFY EKU ERROR", "its certificate is not for clients"),
     ("--client-config-dir authentication failed", "its name is not in the register"),
@@ -37,7 +46,10 @@ const MEANINGS: [(&str, &str); 19] = [
     ("tls-crypt unwrap error", "its tls-crypt-v2 key is not one of this server"),
     ("can not extract tls-crypt-v2 client key", "its tls-crypt-v2 key is not one of this server"),
     ("failed to unwrap tls-crypt-v2 client key", "its tls-crypt-v2 key is not one of this server"),
-    ("TLS key negotiation failed to occur within", "the connection was not complete in time; look at the network between"),
+    (
+        "TLS key negotiation failed to occur within",
+        "the connection was not complete in time; look at the network between",
+    ),
     ("Inactivity timeout", "it was silent for too long and its session was ended"),
 ];
 

@@ -112,11 +112,8 @@ pub fn report(register: &Register, seen: &Seen, now: Timestamp) -> Report {
     let mut errors: BTreeMap<&HostName, Trouble> = BTreeMap::new();
     let mut strangers = Vec::new();
     for event in &seen.events {
-        let trouble = Trouble {
-            at: event.at,
-            peer: event.peer.clone(),
-            reason: event.reason.to_owned(),
-        };
+        let trouble =
+            Trouble { at: event.at, peer: event.peer.clone(), reason: event.reason.to_owned() };
         match owner(register, event) {
             Some(name) => {
                 errors.insert(name, trouble);
@@ -213,7 +210,10 @@ fn attention(
     let mut all = Vec::new();
     let list = &register.list;
     if list.to <= now {
-        all.push("the revocation list has expired, so nobody is let in: run `stratus-vpn renew`".to_owned());
+        all.push(
+            "the revocation list has expired, so nobody is let in: run `stratus-vpn renew`"
+                .to_owned(),
+        );
     } else if after(list.from, LIST_RENEWAL * 2) <= now {
         let days = days(now, list.to);
         all.push(format!("the revocation list is not renewed by itself, and ends in {days}: start stratus-vpn-renew.timer"));
@@ -234,7 +234,9 @@ fn attention(
         let new = register.issuing().generation;
         let old = |client: &&Client| client.certificates.iter().all(|c| c.authority != new);
         let left = register.clients.values().filter(old).count();
-        all.push(format!("the authority is being replaced; {left} burst nodes have no certificate of the new one"));
+        all.push(format!(
+            "the authority is being replaced; {left} burst nodes have no certificate of the new one"
+        ));
     }
     let ends = |end: Timestamp| end <= after(now, SOON);
     for client in clients.iter().filter(|c| c.certificate_expires.is_some_and(ends)) {

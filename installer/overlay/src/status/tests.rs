@@ -6,6 +6,7 @@ use proptest::prelude::*;
 const STATUS: &str = "TITLE\tOpenVPN 2.6.14\nTIME\t2026-11-21 15:00:00\t1795273200\n\
     HEADER\tCLIENT_LIST\tCommon Name\tReal Address\tVirtual Address\tVirtual IPv6 Address\tBytes Received\tBytes Sent\tConnected Since\tConnected Since (time_t)\tUsername\tClient ID\tPeer ID\tData Channel Cipher\n\
     CLIENT_LIST\tburst1\t203.0.113.6:34567\t\t\t5120\t7300\t2026-11-21 14:00:00\t1795269600\tUNDEF\t0\t0\tAES-256-GCM\n\
+    CLIENT_LIST\tburst2\t203.0.113.8:2\t\t\t2647\t2261\t2026-11-21 14:59:00\t1795273140\tUNDEF\t2\t2\tBF-CBC\n\
     CLIENT_LIST\tUNDEF\t203.0.113.9:1\t\t\t0\t0\t2026-11-21 14:59:00\t1795273140\tUNDEF\t1\t1\t\n\
     HEADER\tROUTING_TABLE\tVirtual Address\tCommon Name\tReal Address\tLast Ref\tLast Ref (time_t)\n\
     ROUTING_TABLE\t02:00:0a:32:00:c8@0\tburst1\t203.0.113.6:34567\t2026-11-21 15:00:00\t1795273200\n\
@@ -88,11 +89,7 @@ fn errors_are_told_once_in_plain_words() {
 fn an_error_belongs_to_the_certificate_not_to_the_name() {
     let now = at(1_795_273_200);
     let register = register(now);
-    let seen = Seen {
-        connected: Some(connected(STATUS)),
-        events: events(LOG),
-        ..Seen::default()
-    };
+    let seen = Seen { connected: Some(connected(STATUS)), events: events(LOG), ..Seen::default() };
     let told = report(&register, &seen, now);
     assert_eq!(told.attention, [""; 0]);
     let node = &told.clients[0];
