@@ -36,7 +36,7 @@ fn with_block(profile: &str, other: &str, name: &str) -> String {
 
 /// Waits until `status` gives a reason for somebody that is no burst node.
 fn refused(bed: &Bed, reason: &str) {
-    eventually(&format!("status says: {reason}; {}", bed.log()), || {
+    eventually(&format!("status says: {reason}"), || {
         let status = bed.status();
         let mut strangers = status["strangers"].as_array().unwrap().iter();
         strangers.any(|s| s["reason"].as_str().unwrap().contains(reason))
@@ -44,7 +44,7 @@ fn refused(bed: &Bed, reason: &str) {
 }
 
 fn refused_node(bed: &Bed, name: &str, reason: &str) {
-    eventually(&format!("status says of {name}: {reason}; {}", bed.log()), || {
+    eventually(&format!("status says of {name}: {reason}"), || {
         let node = bed.node(name);
         assert!(node["session"].is_null(), "{name} was let in");
         node["last_error"]["reason"].as_str().is_some_and(|told| told.contains(reason))
@@ -52,8 +52,8 @@ fn refused_node(bed: &Bed, name: &str, reason: &str) {
 }
 
 #[track_caller]
-fn reaches_the_lan(bed: &Bed, burst: &Namespace) {
-    eventually(&format!("a burst node reaches the LAN; {}", bed.log()), || pings(burst, LAN_HOST));
+fn reaches_the_lan(burst: &Namespace) {
+    eventually("a burst node reaches the LAN", || pings(burst, LAN_HOST));
 }
 
 /// Hears one datagram, which the LAN host sends to everybody.
@@ -96,7 +96,7 @@ fn a_burst_node_is_on_the_lan_until_it_is_revoked() {
     let burst = bed.cloud();
     let profile = bed.profile("burst1");
     let joined = bed.join(&burst, &profile);
-    reaches_the_lan(&bed, &burst);
+    reaches_the_lan(&burst);
 
     // Its fixed address, and the MAC address that a machine of the site would have there.
     let (address, mac) = ("10.50.0.200", "02:00:0a:32:00:c8");
@@ -137,7 +137,7 @@ fn a_burst_node_is_on_the_lan_until_it_is_revoked() {
     // The name is free, for another machine.
     bed.vpn(&["add", "burst1"]).good();
     let _joined = bed.join(&burst, &bed.profile("burst1"));
-    reaches_the_lan(&bed, &burst);
+    reaches_the_lan(&burst);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn strangers_are_refused_and_status_says_why() {
     assert!(bed.node("burst1")["session"].is_null());
     // And the right one comes in, through the same door.
     let _joined = bed.join(&burst, &ours);
-    reaches_the_lan(&bed, &burst);
+    reaches_the_lan(&burst);
 }
 
 /// The text between two marks.
@@ -215,7 +215,7 @@ fn a_join_token_lets_one_machine_in_once() {
     let (first, second) = (bed.cloud(), bed.cloud());
     assert!(bed.node("burst1")["joined"].is_null());
     let joined = bed.join(&first, &one);
-    reaches_the_lan(&bed, &first);
+    reaches_the_lan(&first);
     assert!(bed.node("burst1")["joined"].is_string());
     drop(joined);
     eventually("the session ends", || bed.node("burst1")["session"].is_null());
@@ -230,7 +230,7 @@ fn a_join_token_lets_one_machine_in_once() {
     drop(replay);
     // The machine that joined is still the node.
     let _joined = bed.join(&first, &one);
-    reaches_the_lan(&bed, &first);
+    reaches_the_lan(&first);
 }
 
 #[test]
@@ -279,20 +279,20 @@ fn rotations_lock_nobody_out() {
     let (here, there) = (bed.cloud(), bed.cloud());
     let old = bed.profile("old");
     let joined = bed.join(&here, &old);
-    reaches_the_lan(&bed, &here);
+    reaches_the_lan(&here);
 
     bed.vpn(&["rotate", "server"]).good();
     bed.serve();
-    reaches_the_lan(&bed, &here);
+    reaches_the_lan(&here);
 
     bed.vpn(&["rotate", "ca"]).good();
     bed.serve();
-    reaches_the_lan(&bed, &here);
+    reaches_the_lan(&here);
     bed.vpn(&["add", "new"]).good();
     let new = bed.profile("new");
     assert_eq!(block(&new, "ca").matches("BEGIN CERTIFICATE").count(), 2);
     let _new = bed.join(&there, &new);
-    reaches_the_lan(&bed, &there);
+    reaches_the_lan(&there);
 
     let told = bed.vpn(&["rotate", "ca", "--finish"]);
     assert_eq!(told.code, 3, "{}", told.stderr);
@@ -303,11 +303,11 @@ fn rotations_lock_nobody_out() {
     bed.vpn(&["rotate", "ca", "--finish"]).good();
     bed.serve();
     // The new one comes back by itself; the old bundle is of no use, the renewed one is.
-    reaches_the_lan(&bed, &there);
+    reaches_the_lan(&there);
     refused(&bed, "its certificate is from another authority");
     drop(joined);
     let _joined = bed.join(&here, &renewed);
-    reaches_the_lan(&bed, &here);
+    reaches_the_lan(&here);
 }
 
 #[test]
@@ -334,6 +334,6 @@ fn an_expired_revocation_list_is_told_and_renewed_without_a_restart() {
     let _joined = bed.join(&burst, &profile);
     refused_node(&bed, "burst1", "the revocation list has expired");
     bed.vpn(&["renew"]).good();
-    reaches_the_lan(&bed, &burst);
+    reaches_the_lan(&burst);
     assert!(!bed.status()["attention"].to_string().contains("revocation"));
 }

@@ -142,10 +142,22 @@ impl Bed {
         fs::write(&file, profile).unwrap();
         openvpn(burst, &file, &self.path(&format!("client-{number}.log")))
     }
+}
 
-    /// What the server wrote, for messages.
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.path("server.log")).unwrap_or_default()
+impl Drop for Bed {
+    /// A test that failed shows what the programs wrote.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for entry in fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            if entry.path().extension().is_some_and(|kind| kind == "log") {
+                let text = fs::read_to_string(entry.path()).unwrap_or_default();
+                let lines: Vec<&str> = text.lines().filter(|l| !l.contains("MANAGEMENT")).collect();
+                let last = &lines[lines.len().saturating_sub(60)..];
+                eprintln!("=== {}\n{}", entry.path().display(), last.join("\n"));
+            }
+        }
     }
 }
 

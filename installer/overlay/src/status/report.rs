@@ -105,20 +105,44 @@ pub struct Stranger {
     pub trouble: Trouble,
 }
 
+impl Stranger {
+    /// Whether it is the same error of the same machine, whatever port it came from.
+    fn is_like(&self, other: &Self) -> bool {
+        let host = |stranger: &Self| {
+            let peer = stranger.trouble.peer.as_deref();
+            peer.map(|peer| peer.rsplit_once(':').map_or(peer, |(host, _)| host).to_owned())
+        };
+        self.name == other.name
+            && self.trouble.reason == other.trouble.reason
+            && host(self) == host(other)
+    }
+}
+
 /// Puts everything together.
 pub fn report(register: &Register, seen: &Seen, now: Timestamp) -> Report {
     let sessions: BTreeMap<&str, &Connected> =
         seen.connected.iter().flatten().map(|c| (c.name.as_str(), c)).collect();
     let mut errors: BTreeMap<&HostName, Trouble> = BTreeMap::new();
-    let mut strangers = Vec::new();
+    let mut strangers: Vec<Stranger> = Vec::new();
     for event in &seen.events {
+        // What the server noted about a join token says more than its log.
+        if event.peer.is_some()
+            && seen.refused.values().any(|r| Some(&r.peer) == event.peer.as_ref())
+        {
+            continue;
+        }
         let trouble =
             Trouble { at: event.at, peer: event.peer.clone(), reason: event.reason.to_owned() };
         match owner(register, event) {
             Some(name) => {
                 errors.insert(name, trouble);
             }
-            None => strangers.push(Stranger { name: event.name.clone(), trouble }),
+            None => {
+                let stranger = Stranger { name: event.name.clone(), trouble };
+                // Who tries again and again is told once.
+                strangers.retain(|known| !known.is_like(&stranger));
+                strangers.push(stranger);
+            }
         }
     }
     strangers.reverse();

@@ -18,7 +18,8 @@ const LOG: &str = "1795269000,N,203.0.113.6:1 VERIFY ERROR: depth=0, error=certi
     1795269000,N,203.0.113.6:1 TLS_ERROR: BIO read tls_read_plaintext error\n\
     1795269001,N,203.0.113.7:2 tls-crypt unwrap error: packet authentication failed\n\
     1795269002,,burst1/203.0.113.6:34567 [burst1] Inactivity timeout (--ping-restart), restarting\n\
-    1795269003,N,TLS Error: can not extract tls-crypt-v2 client key from [AF_INET]203.0.113.8:4711\n";
+    1795269003,N,TLS Error: can not extract tls-crypt-v2 client key from [AF_INET]203.0.113.8:4711\n\
+    1795269009,N,TLS Error: can not extract tls-crypt-v2 client key from [AF_INET]203.0.113.8:4712\n";
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
@@ -80,6 +81,7 @@ fn errors_are_told_once_in_plain_words() {
                 "it was silent for too long and its session was ended"
             ),
             (None, Some("203.0.113.8:4711"), key),
+            (None, Some("203.0.113.8:4712"), key),
         ]
     );
     assert_eq!(all[0].serial, Serial::from_decimal("42"));
