@@ -193,13 +193,20 @@ fn openvpn(inside: &Namespace, conf: &Path, log: &Path) -> Process {
     // Found here, for a message that says what to install.
     let file = tool("openvpn", "openvpn").get_program().to_str().unwrap().to_owned();
     let mut command = inside.command(&[&file, "--config", conf.to_str().unwrap()]);
-    let log = fs::File::create(log).unwrap();
-    command.stdin(Stdio::null()).stderr(log.try_clone().unwrap()).stdout(log);
-    Process(command.spawn().unwrap())
+    let file = fs::File::create(log).unwrap();
+    command.stdin(Stdio::null()).stderr(file.try_clone().unwrap()).stdout(file);
+    Process(command.spawn().unwrap(), log.to_owned())
 }
 
 /// A process that ends with the value.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(Child, PathBuf);
+
+impl Process {
+    /// Whether it wrote this.
+    pub(crate) fn said(&self, words: &str) -> bool {
+        fs::read_to_string(&self.1).unwrap_or_default().contains(words)
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -223,7 +230,7 @@ impl Drop for Process {
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "it never came: {what}");
+        assert!(begin.elapsed() < Duration::from_secs(120), "it never came: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
     begin.elapsed()

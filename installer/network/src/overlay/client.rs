@@ -36,7 +36,9 @@ pub fn client_profile(
     }
     let _ = writeln!(text, "proto {}", protocol(vpn, "client"));
     let _ = writeln!(text, "remote {} {}", vpn.endpoint, vpn.port);
-    text += "nobind\nresolv-retry infinite\nconnect-retry 2 30\npersist-key\npersist-tun\n";
+    // A refusal under TLS 1.3 looks like silence from here: half of the usual minute is enough.
+    text += "nobind\nresolv-retry infinite\nconnect-retry 2 30\nhand-window 30\n";
+    text += "persist-key\npersist-tun\n";
     let _ = writeln!(text, "remote-cert-tls server\nverify-x509-name {SERVER_NAME} name");
     text += "tls-version-min 1.2\ndata-ciphers AES-256-GCM:CHACHA20-POLY1305\n\
         allow-compression no\n";

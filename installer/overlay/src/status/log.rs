@@ -48,7 +48,7 @@ const MEANINGS: [(&str, &str); 19] = [
     ("failed to unwrap tls-crypt-v2 client key", "its tls-crypt-v2 key is not one of this server"),
     (
         "TLS key negotiation failed to occur within",
-        "the connection was not complete in time; look at the network between",
+        "the connection was not complete in time: the network loses packets, or the node does not trust this server",
     ),
     ("Inactivity timeout", "it was silent for too long and its session was ended"),
 ];
