@@ -73,7 +73,9 @@ fn what_is_changed_by_hand_is_named(site: &Site) {
     assert_eq!(quiet.code, 0, "{}", quiet.stdout);
     let node = site.hosts.iter().find(|h| h.name() == "node1").unwrap();
     let file = "/etc/stratus/firewall.nft";
-    node.run(&format!("echo '# by hand' >> {file} && systemctl stop libvirtd.service")).good();
+    // Without its sockets too, or it would start when it is asked.
+    let stop = "systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd";
+    node.run(&format!("echo '# by hand' >> {file} && {stop}")).good();
     let drift = site.install(&["drift", "--json"]);
     assert_eq!(drift.code, 10, "{}", drift.stderr);
     let named: Vec<serde_json::Value> = serde_json::from_str(&drift.stdout).unwrap();

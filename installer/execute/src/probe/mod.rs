@@ -61,11 +61,12 @@ pub fn probe_script(questions: &Questions) -> String {
     if !questions.units.is_empty() {
         let units = words(&questions.units);
         ask(
-            "units",
-            &format!(
-                "systemctl show -p LoadState -p ActiveState -p UnitFileState -- {units} 2> /dev/null"
-            ),
+            "sockets",
+            "systemctl list-units --type=socket --state=active --plain --no-legend 2> /dev/null | \
+             cut -d ' ' -f 1",
         );
+        let what = "-p LoadState -p ActiveState -p UnitFileState -p TriggeredBy";
+        ask("units", &format!("systemctl show {what} -- {units} 2> /dev/null"));
     }
     if !questions.users.is_empty() {
         let users = words(&questions.users);

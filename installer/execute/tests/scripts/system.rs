@@ -52,7 +52,12 @@ verb=$1; for unit; do :; done
 case $verb in
 is-enabled) if [ -e "$T/enabled-$unit" ]; then echo enabled; else echo disabled; exit 1; fi ;;
 is-active) if [ -e "$T/active-$unit" ]; then echo active; else echo inactive; exit 3; fi ;;
-show) echo no ;;
+show)
+    case $* in
+    *TriggeredBy*) if [ -e "$T/active-one.socket" ]; then echo 'one.path one.socket'; fi ;;
+    *) echo no ;;
+    esac
+    ;;
 enable) : > "$T/enabled-$unit" ;;
 disable) rm -f "$T/enabled-$unit" ;;
 start | restart | reload-or-restart) [ ! -e "$T/broken" ] || exit 1; : > "$T/active-$unit" ;;
@@ -88,6 +93,22 @@ fn a_unit_starts_and_starts_again_when_its_files_change() {
     assert_eq!(verbs(&bench), ["daemon-reload", "restart"]);
     bench.undo();
     assert_eq!(verbs(&bench), ["stop", "disable", "daemon-reload"]);
+}
+
+#[test]
+fn a_unit_that_left_for_want_of_work_is_not_started_while_its_socket_listens() {
+    let bench = Bench::new();
+    one_service(&bench);
+    bench.apply(&unit(true));
+    verbs(&bench);
+    let folder = bench.root().parent().unwrap().to_owned();
+    fs::remove_file(folder.join("active-one.service")).unwrap();
+    fs::write(folder.join("active-one.socket"), "").unwrap();
+    assert!(!bench.apply(&unit(true)).changed());
+    assert!(verbs(&bench).is_empty());
+    fs::remove_file(folder.join("active-one.socket")).unwrap();
+    bench.apply(&unit(true));
+    assert_eq!(verbs(&bench), ["start"]);
 }
 
 #[test]

@@ -208,10 +208,11 @@ impl Host {
         String::from_utf8_lossy(&said).into_owned()
     }
 
-    /// The last lines of its journal, as far as it can be asked.
+    /// The last lines of its journal but for logins, as far as it can be asked.
     pub fn journal(&self) -> String {
         let mut command = Lab { core: self.core.clone() }.command("timeout");
-        let line = "journalctl --boot --no-pager --lines=40";
+        let line = "journalctl --boot --no-pager --lines=1000 | \
+                    grep -v -e 'sshd\\[' -e 'systemd-logind\\[' -e 'pam_unix' | tail -n 40";
         run(command.args(["--kill-after=1", "10", "ssh", "-T", self.name(), line])).stdout
     }
 
