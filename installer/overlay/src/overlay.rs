@@ -3,13 +3,18 @@
 
 mod bundle;
 mod files;
+mod make;
 
 pub use bundle::{Bundle, Form};
+use make::{
+    REGISTER, TLS_CRYPT, authority_file, client_file, issue_server, list_file, new_authority,
+    new_serial, read_pair, write_pair,
+};
 
 use crate::Random;
 use crate::folder::{Folder, FolderError};
 use crate::register::{
-    Authority, Client, Issued, LIST_VALIDITY, ListRecord, Register, RegisterError, VERSION, after,
+    Client, Issued, LIST_VALIDITY, ListRecord, Register, RegisterError, VERSION, after,
 };
 use crate::serial::Serial;
 use crate::tls_crypt::ServerKey;
@@ -18,9 +23,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use stratus_network::overlay::{NoServerAddress, Place, SERVER_NAME};
+use stratus_network::overlay::{NoServerAddress, Place};
 use stratus_site::{HostName, MacAddress, Site, Vpn};
-use stratus_x509::generate::{GenerateError, Generated, KeptAuthority, Purpose, Span};
+use stratus_x509::generate::{GenerateError, KeptAuthority, Purpose, Span};
 use zeroize::Zeroizing;
 
 /// Why nothing was changed.
@@ -353,86 +358,4 @@ impl<'a> Overlay<'a> {
         self.folder.write(&list_file(number), 0o600, text.as_bytes())?;
         Ok(())
     }
-}
-
-const REGISTER: &str = "pki/register.json";
-const TLS_CRYPT: &str = "pki/tls-crypt-v2.key";
-
-fn authority_file(generation: u32) -> String {
-    format!("pki/authority-{generation}.pem")
-}
-
-fn list_file(number: u64) -> String {
-    format!("pki/list-{number}.pem")
-}
-
-fn server_file(serial: Serial) -> String {
-    format!("pki/server-{serial}.pem")
-}
-
-fn client_file(serial: Serial) -> String {
-    format!("pki/clients/{serial}.pem")
-}
-
-fn new_serial(random: Random<'_>) -> Serial {
-    let mut bytes = [0; 16];
-    random(&mut bytes);
-    Serial::from_random(bytes)
-}
-
-fn new_authority(
-    generation: u32,
-    vpn: &Vpn,
-    now: Timestamp,
-    random: Random<'_>,
-) -> Result<(Authority, Generated), Error> {
-    let serial = new_serial(random);
-    let (from, to) = (now, after(now, vpn.ca_validity));
-    // Different names for different authorities: a certificate then names its own one.
-    let mark: String = serial.to_string().chars().take(8).collect();
-    let name = format!("stratus-vpn authority {generation} {mark}");
-    let span = Span { serial: serial.number(), from, to };
-    let pem = KeptAuthority::make(&name, span)?;
-    Ok((Authority { generation, serial, from, to }, pem))
-}
-
-/// The server's certificate, from the authority that it has in the register.
-fn issue_server(
-    folder: &mut Folder,
-    register: &Register,
-    kept: &KeptAuthority,
-    vpn: &Vpn,
-    now: Timestamp,
-    random: Random<'_>,
-) -> Result<Issued, Error> {
-    let generation = register.server.authority;
-    let (from, mut to) = register.span(vpn.certificate_validity, now);
-    if let Some(own) = register.authorities.iter().find(|a| a.generation == generation) {
-        to = to.min(own.to);
-    }
-    let serial = new_serial(random);
-    let span = Span { serial: serial.number(), from, to };
-    let pair = kept.issue(SERVER_NAME, Purpose::Server, span)?;
-    write_pair(folder, &server_file(serial), &pair)?;
-    Ok(Issued { serial, authority: generation, from, to, handed: None })
-}
-
-fn write_pair(folder: &mut Folder, name: &str, pair: &Generated) -> Result<(), Error> {
-    let text = Zeroizing::new(format!("{}{}", pair.cert_pem, *pair.key_pem));
-    folder.write(name, 0o600, text.as_bytes())?;
-    Ok(())
-}
-
-fn read_pair(folder: &Folder, name: &str) -> Result<Generated, Error> {
-    let text = files::text(folder, name)?;
-    let part = |kind| {
-        files::block(&text, kind).ok_or_else(|| Error::Unreadable {
-            path: folder.path(name),
-            problem: format!("it has no {kind}"),
-        })
-    };
-    Ok(Generated {
-        cert_pem: part("CERTIFICATE")?.to_owned(),
-        key_pem: Zeroizing::new(part("PRIVATE KEY")?.to_owned()),
-    })
 }

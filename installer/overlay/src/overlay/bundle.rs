@@ -1,7 +1,8 @@
 //! What is given to a burst node.
 
 use super::files::{block, text};
-use super::{Error, Overlay, client_file};
+use super::make::client_file;
+use super::{Error, Overlay};
 use crate::Random;
 use crate::register::{Handed, Issued, after};
 use crate::token;

@@ -1,8 +1,7 @@
 //! Reading and writing what an overlay consists of.
 
-use super::{
-    Error, Overlay, REGISTER, TLS_CRYPT, authority_file, list_file, read_pair, server_file,
-};
+use super::make::{REGISTER, TLS_CRYPT, authority_file, list_file, read_pair, server_file};
+use super::{Error, Overlay};
 use crate::derived::{Material, server_files};
 use crate::folder::{self, Folder};
 use crate::register::{Register, VERSION};
