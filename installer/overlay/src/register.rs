@@ -17,7 +17,7 @@ pub const LIST_VALIDITY: Duration = days(400);
 /// A list is made anew when it is this old, whatever runs.
 pub const LIST_RENEWAL: Duration = days(7);
 /// Certificates begin a little in the past: clocks of machines that just booted are off.
-pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(3600);
+pub const CLOCK_TOLERANCE: Duration = Duration::from_hours(1);
 /// Names in certificates have at most this many characters (X.520, ub-common-name).
 pub const LONGEST_NAME: usize = 64;
 

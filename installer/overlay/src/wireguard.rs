@@ -16,8 +16,8 @@ pub struct KeyPair {
 /// A pair from random bytes.
 pub fn key_pair(mut random: Zeroizing<[u8; 32]>) -> KeyPair {
     // As `wg genkey` keeps them (RFC 7748, section 5).
-    random[0] &= 248;
-    random[31] = (random[31] & 127) | 64;
+    random[0] &= 0xf8;
+    random[31] = (random[31] & 0x7f) | 0x40;
     let private = PrivateKey::from_private_key(&X25519, random.as_slice());
     let public = private
         .ok()

@@ -12,9 +12,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 use stratus_site::{HostName, MacAddress};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 /// Certificates that end sooner are told.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
+const SOON: Duration = Duration::from_hours(30 * 24);
 
 /// What was seen besides the register.
 #[derive(Clone, Debug, Default)]
