@@ -1,5 +1,7 @@
 //! The folder on disk: two administrators at once, leftovers of a killed one, spoiled files.
 
+#![expect(clippy::unwrap_used, reason = "a test helper")]
+
 use jiff::Timestamp;
 use std::fs;
 use std::path::Path;
