@@ -233,3 +233,28 @@ fn accounts_are_made_once_and_only_ours_are_removed() {
         calls.contains(&"userdel oneadmin".into()) && calls.contains(&"groupdel oneadmin".into())
     );
 }
+
+#[test]
+fn zypper_gets_the_keys_of_our_repositories_and_trusts_no_others() {
+    let bench = Bench::new();
+    bench.put("/etc/os-release", "ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n");
+    let repository = "/etc/zypp/repos.d/stratus-opennebula.repo";
+    bench.put(repository, "[stratus-opennebula]\ngpgcheck=1\ngpgkey=file:///etc/pki/ours\n");
+    bench.put("/etc/zypp/repos.d/other.repo", "[other]\ngpgkey=file:///etc/pki/theirs\n");
+    let rpm = "case $1 in -qa) echo gpg-pubkey-suse-1; cat \"$T/keys\" 2>/dev/null || : ;;\n\
+        --import) echo gpg-pubkey-ours-1 > \"$T/keys\" ;; -q) [ -e \"$T/keys\" ] ;; -e) rm \"$T/keys\" ;; esac";
+    bench.program("rpm", rpm);
+    bench.program("zypper", "exit 0");
+    let inputs = [repository.to_owned()].into();
+    bench.apply_twice(&Step::Action { action: Action::RefreshPackages, inputs });
+    let calls = bench.calls();
+    let imported = format!("rpm --import {}", bench.at("/etc/pki/ours").display());
+    let import = calls.iter().position(|call| *call == imported).expect("the key is imported");
+    let refresh = calls.iter().position(|call| call == "zypper --non-interactive refresh");
+    assert!(refresh.is_some_and(|at| at > import), "{calls:?}");
+    assert!(!calls.iter().any(|call| call.contains("theirs")), "{calls:?}");
+    bench.undo();
+    let calls = bench.calls();
+    assert!(calls.contains(&"rpm -e gpg-pubkey-ours-1".to_owned()), "{calls:?}");
+    assert!(!calls.iter().any(|call| call.contains("-e gpg-pubkey-suse")), "{calls:?}");
+}

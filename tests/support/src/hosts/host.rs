@@ -145,6 +145,13 @@ impl Host {
         out.stdout
     }
 
+    /// Whether it has a file, as its first process sees it: its network does not matter.
+    pub fn has(&self, path: &str) -> bool {
+        let Some(running) = &self.running else { return false };
+        let root = PathBuf::from(format!("/proc/{}/root", running.leader.as_raw_pid()));
+        root.join(path.trim_start_matches('/')).exists()
+    }
+
     /// All its files as they are now; it must be up. See [`Tree`].
     ///
     /// # Panics
