@@ -30,20 +30,25 @@ impl Loaded {
     }
 }
 
-/// Reads the site file alone. A wrong one is usage (exit code 2), with every problem.
+/// Reads the site file alone, as the options would have it.
 pub(crate) fn site(choices: &Choices) -> Result<(Site, String)> {
-    let path = choices.config.as_path();
+    let (mut site, text) = as_written(&choices.config)?;
+    if let Some(directory) = &choices.offline {
+        site.packages.offline = Some(directory.clone());
+    }
+    Ok((site, text))
+}
+
+/// Reads the site file alone. A wrong one is usage (exit code 2), with every problem.
+pub(crate) fn as_written(path: &Path) -> Result<(Site, String)> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!("cannot read the site file `{}`", path.display()))
             .because(error)
             .hint("name it with --config FILE, or start from `stratus-config reference`")
     })?;
-    let mut site = Site::parse(path, &text).map_err(|report| {
+    let site = Site::parse(path, &text).map_err(|report| {
         Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", path.display()))
     })?;
-    if let Some(directory) = &choices.offline {
-        site.packages.offline = Some(directory.clone());
-    }
     Ok((site, text))
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 30] = [
+const PROGRAMS: [(&str, &str); 31] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -25,6 +25,7 @@ const PROGRAMS: [(&str, &str); 30] = [
     ("nft", "nftables"),
     ("dnsmasq", "dnsmasq-base"),
     ("ping", "iputils-ping"),
+    ("openvpn", "openvpn"),
     ("bash", "bash"),
     ("python3", "python3"),
     // Whole hosts, and packages for them.
