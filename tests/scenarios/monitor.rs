@@ -219,15 +219,27 @@ fn events_and_history_outlive_a_kill() {
     let mut monitor = Monitor::of(&cloud.url());
     monitor.until("/", |o| count(o, "runs") == 6);
     cloud.machine(3, |m| m.state = (3, 36));
+    cloud.host(0, |h| h.state = 3);
+    let since = |o: &Value| {
+        let concerns = o["concerns"].as_array().unwrap();
+        concerns.iter().find(|c| c["cause"] == "host 0").unwrap()["since"].as_i64()
+    };
+    let began = since(&monitor.until("/", |o| troubled(o, "host 0")));
     monitor.until("/events", |e| e.to_string().contains("Machine 3 (worker-3) failed on node0002"));
     cloud.end(5);
     monitor.until("/events", |e| e.to_string().contains("Machine 5 (worker-5) ended"));
     assert!(monitor.path("data/history/hosts-minutes.0").exists());
     monitor.kill();
     monitor.restart();
+    let shown = monitor.until("/", |o| count(o, "failed") == 1 && troubled(o, "host 0"));
+    assert_eq!(since(&shown), began, "the trouble did not begin with the monitor");
     let events = monitor.json("admin", "/events").to_string();
     assert!(events.contains("worker-3) failed") && events.contains("worker-5) ended"), "{events}");
-    assert_eq!(monitor.json("alice", "/events").to_string().matches("\"machine\"").count(), 1 + 1, "the filter and one event");
+    assert_eq!(
+        monitor.json("alice", "/events").to_string().matches("\"machine\"").count(),
+        1 + 1,
+        "the filter and one event"
+    );
     assert_eq!(monitor.stop(), Some(0));
 }
 
@@ -249,7 +261,7 @@ fn status_is_the_first_screen_as_text() {
     let mut monitor = Monitor::of(&cloud.url());
     monitor.until("/", |o| count(o, "runs") == 9);
     let text = monitor.run(&["status"]).good().stdout;
-    assert!(text.starts_with("Nothing needs you; 9 machines run."), "{text}");
+    assert!(text.starts_with("1 thing needs you; 9 machines run."), "{text}");
     assert!(text.contains("Cluster default"), "{text}");
     // Without a running monitor it looks by itself.
     cloud.host(1, |h| h.state = 3);
@@ -357,6 +369,75 @@ fn a_cause_is_told_once_and_its_end_too() {
         over = heard.recv_timeout(wait).unwrap();
     }
     assert_eq!(over["cause"], "host 1", "{over:#}");
+}
+
+#[test]
+fn a_mail_says_what_and_what_to_do() {
+    let cloud = Cloud::start(2, 4);
+    cloud.host(1, |h| h.state = 3);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap();
+    let (told, heard) = mpsc::channel::<String>();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            if told.send(mailed(stream)).is_err() {
+                return;
+            }
+        }
+    });
+    let setup = MonitorSetup {
+        oned: cloud.url(),
+        monitor: "url = \"https://monitor.example.org\"\n".to_owned(),
+        sections: format!(
+            "[monitor.alerts]\nmail_to = [\"cloud@example.org\"]\nsmtp = \"{server}\"\nafter = \"0 s\"\n"
+        ),
+        ..MonitorSetup::default()
+    };
+    let monitor = Monitor::with(setup);
+    let letter = heard.recv_timeout(Duration::from_secs(20)).unwrap();
+    for part in [
+        "MAIL FROM:<stratus-monitor@localhost>",
+        "RCPT TO:<cloud@example.org>",
+        "Subject: [trouble] node0002 is in error",
+        "onehost enable",
+        "https://monitor.example.org/hosts/1",
+    ] {
+        assert!(letter.contains(part), "`{part}` is not in\n{letter}\n{}", monitor.log());
+    }
+    // It lasts, and nobody hears of it again.
+    let at = monitor.json("admin", "/")["read_at"].as_i64().unwrap();
+    monitor.until("/", |o| o["read_at"].as_i64().unwrap() > at + 2);
+    assert!(heard.try_recv().is_err(), "one mail for one cause");
+}
+
+/// What a mail server hears in one connection, long lines joined.
+fn mailed(mut stream: TcpStream) -> String {
+    let reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut heard, mut letter) = (String::new(), false);
+    stream.write_all(b"220 test\r\n").unwrap();
+    for line in reader.lines().map_while(Result::ok) {
+        heard.push_str(&line);
+        heard.push('\n');
+        let answer = match line.as_str() {
+            "." if letter => {
+                letter = false;
+                "250 kept"
+            }
+            _ if letter => continue,
+            "DATA" => {
+                letter = true;
+                "354 go on"
+            }
+            "QUIT" => {
+                // The client may be gone already.
+                let _ = stream.write_all(b"221 bye\r\n");
+                break;
+            }
+            _ => "250 test",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).unwrap();
+    }
+    heard.replace("=\n", "").replace("\n ", " ")
 }
 
 /// The JSON of a POST; answers 204.

@@ -93,26 +93,31 @@ impl Diary {
 
     fn hosts(&mut self, before: &State, after: &State) {
         let known = before.hosts_by_id();
+        // What happened to hosts, in words that those to whom it happened share.
+        let mut alike: BTreeMap<String, Vec<&Host>> = BTreeMap::new();
         for host in after.hosts.iter() {
-            let (now, link) = (after.host_condition(host), format!("/hosts/{}", host.id));
-            match known.get(&host.id) {
-                None => {
-                    let what = format!("Host {} was added.", host.name);
-                    self.add(EventKind::Host, what, None, link);
-                }
-                Some(was) => {
-                    let was = before.host_condition(was);
-                    if was != now {
-                        let what = format!("Host {} is {now}; it was {was}.", host.name);
-                        self.add(EventKind::Host, what, None, link);
-                    }
-                }
-            }
+            let now = after.host_condition(host);
+            let verb = match known.get(&host.id).map(|was| before.host_condition(was)) {
+                None => "added".to_owned(),
+                Some(was) if was != now => format!("{now}; before: {was}"),
+                Some(_) => continue,
+            };
+            alike.entry(verb).or_default().push(host);
         }
-        let gone = |host: &&Host| after.host(host.id).is_none();
-        for host in before.hosts.iter().filter(gone) {
-            let what = format!("Host {} was removed.", host.name);
-            self.add(EventKind::Host, what, None, "/hosts".to_owned());
+        let gone = before.hosts.iter().filter(|host| after.host(host.id).is_none());
+        for host in gone {
+            alike.entry("removed".to_owned()).or_default().push(host);
+        }
+        for (verb, hosts) in alike {
+            if hosts.len() > FOLD {
+                let what = format!("{} hosts: {verb}.", hosts.len());
+                self.add(EventKind::Host, what, None, "/hosts".to_owned());
+                continue;
+            }
+            for host in hosts {
+                let what = format!("Host {}: {verb}.", host.name);
+                self.add(EventKind::Host, what, None, format!("/hosts/{}", host.id));
+            }
         }
     }
 

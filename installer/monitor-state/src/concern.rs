@@ -53,7 +53,7 @@ const CERTIFICATE_DAYS: (i64, i64) = (30, 7);
 
 /// Everything that needs attention now, most urgent first. `before` gives the beginnings.
 pub(crate) fn concerns(state: &State, before: &[Concern], now: i64) -> Vec<Concern> {
-    let mut found = Found { now, all: BTreeMap::new() };
+    let mut found = Found { now, read_at: state.read_at, all: BTreeMap::new() };
     collector(state, &mut found);
     let lost = hosts(state, &mut found);
     machines(state, &lost, &mut found);
@@ -72,6 +72,8 @@ pub(crate) fn concerns(state: &State, before: &[Concern], now: i64) -> Vec<Conce
 
 struct Found {
     now: i64,
+    /// When what is judged was read: while oned is away, nothing else grows old.
+    read_at: i64,
     all: BTreeMap<Cause, Concern>,
 }
 
@@ -121,7 +123,7 @@ fn collector(state: &State, found: &mut Found) {
 /// The hosts' concerns; answers which hosts are lost, so that their machines are folded into them.
 fn hosts(state: &State, found: &mut Found) -> BTreeSet<i32> {
     let on: Vec<&Host> = state.hosts.iter().filter(|h| takes_machines(h)).collect();
-    let silence = |host: &Host| host.load.map(|load| (found.now - load.at).max(0));
+    let silence = |host: &Host| host.load.map(|load| (found.read_at - load.at).max(0));
     let silent: Vec<&Host> = on
         .iter()
         .filter(|h| state.clock_is_steady && silence(h).is_some_and(|s| s > SILENT))
@@ -213,8 +215,8 @@ fn machines(state: &State, lost: &BTreeSet<i32>, found: &mut Found) {
             Group::Failed | Group::Unknown if on_lost(machine) => continue,
             Group::Failed => reason(machine),
             Group::Unknown => String::new(),
-            Group::Waits if found.now - since >= WAITS => reason(machine),
-            Group::Moves if found.now - since >= STEP => machine_words(machine),
+            Group::Waits if found.read_at - since >= WAITS => reason(machine),
+            Group::Moves if found.read_at - since >= STEP => machine_words(machine),
             _ => continue,
         };
         together.entry((group, key)).or_default().push(machine);
@@ -390,7 +392,7 @@ fn certificate_end(certificate: &crate::records::Certificate, found: &mut Found)
 }
 
 /// The word of a host with what the clock adds: a host that is on but not heard is silent.
-pub(crate) fn host_condition(host: &Host, steady: bool, now: i64) -> &'static str {
-    let silent = host.load.is_some_and(|load| now - load.at > SILENT);
+pub(crate) fn host_condition(host: &Host, steady: bool, read_at: i64) -> &'static str {
+    let silent = host.load.is_some_and(|load| read_at - load.at > SILENT);
     if takes_machines(host) && steady && silent { "silent" } else { host_words(host) }
 }

@@ -177,7 +177,7 @@ impl State {
 
     /// A host's state in a word; `silent` where it is on and not heard.
     pub fn host_condition(&self, host: &Host) -> &'static str {
-        concern::host_condition(host, self.clock_is_steady, self.at)
+        concern::host_condition(host, self.clock_is_steady, self.read_at)
     }
 
     /// Machines whose stays are worth asking for, at most so many: those in trouble first, whose pages

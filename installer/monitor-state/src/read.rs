@@ -301,6 +301,10 @@ fn measure(text: &str) -> f32 {
 
 /// Text without control characters and of a bounded length, cut between characters.
 fn clipped(text: &str, limit: usize) -> String {
+    // Nearly all texts are short and plain.
+    if text.len() <= limit && text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        return text.to_owned();
+    }
     let plain = text.chars().filter(|c| !c.is_control());
     let mut kept = String::with_capacity(text.len().min(limit));
     for character in plain {

@@ -197,6 +197,11 @@ impl<'a> Scanner<'a> {
 
 /// Where a tag ends, counted from its `<`; a `>` inside quotes is none.
 fn tag_end(rest: &str) -> Option<usize> {
+    let first = rest.find('>')?;
+    // oned writes no attributes, so this is nearly always all.
+    if !rest.as_bytes()[..first].iter().any(|byte| matches!(byte, b'"' | b'\'')) {
+        return Some(first);
+    }
     let mut quote = 0;
     rest.bytes().enumerate().skip(1).find_map(|(at, byte)| {
         match (quote, byte) {

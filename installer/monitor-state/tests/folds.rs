@@ -117,6 +117,24 @@ fn an_oned_that_is_away_leaves_all_as_it_was_and_says_so() {
 }
 
 #[test]
+fn while_oned_is_away_no_host_grows_silent() {
+    let first = state_of(vec![host(1, 2, NOW)], vec![machine(1, 1, 0, -1)]);
+    let away = Observation { fault: Some("refused".into()), ..look(NOW + 90_000) };
+    let later = fold(&first, away);
+    assert_eq!(causes(&later), ["oned"], "one cause, not a thousand");
+    assert_eq!(later.host_condition(&later.hosts[0]), "on");
+}
+
+#[test]
+fn many_hosts_that_go_at_once_are_one_event() {
+    let before = state_of((0..1000).map(|id| host(id, 2, NOW)).collect(), vec![]);
+    let seen = Observation { hosts: Some(vec![host(0, 8, NOW)]), ..look(NOW + 30) };
+    let told = changes(&before, &fold(&before, seen));
+    let texts: Vec<&str> = told.iter().map(|e| e.what.as_str()).collect();
+    assert_eq!(texts, ["Host node0: offline; before: on.", "999 hosts: removed."]);
+}
+
+#[test]
 fn a_concern_keeps_its_beginning() {
     let failed = || Some(vec![machine(1, 3, 36, 1)]);
     let first = state_of(vec![host(1, 2, NOW)], vec![machine(1, 3, 3, 1)]);

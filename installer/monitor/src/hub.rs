@@ -19,9 +19,14 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(diary: Diary, history: Result<History, String>, silenced: Silenced) -> Self {
+    pub(crate) fn new(
+        begin: State,
+        diary: Diary,
+        history: Result<History, String>,
+        silenced: Silenced,
+    ) -> Self {
         Self {
-            state: ArcSwap::default(),
+            state: ArcSwap::from_pointee(begin),
             turn: watch::Sender::new(0),
             diary,
             history: Mutex::new(history),

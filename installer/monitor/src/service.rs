@@ -7,7 +7,7 @@ use crate::history::{self, History};
 use crate::hub::{Hub, Silenced};
 use crate::probes::Probes;
 use crate::settings::Settings;
-use crate::status::Overview;
+use crate::status::{self, Overview};
 use crate::web::{App, Parts, router};
 use jiff::Timestamp;
 use std::future::Future;
@@ -155,7 +155,8 @@ fn open_app(settings: Settings, closing: watch::Receiver<bool>) -> Result<App, S
     let tokens = Arc::new(Tokens::open(&file("tokens.json"))?);
     let session_key = session::key(&file("session.key")).map_err(told(file("session.key")))?;
     let identities = Identities::new(settings.identity.clone(), Arc::clone(&tokens))?;
-    let hub = Hub::new(diary, history, Silenced::open(&settings.data));
+    let begin = status::begin(&file("status.json"));
+    let hub = Hub::new(begin, diary, history, Silenced::open(&settings.data));
     Ok(App::new(Parts {
         viewers: Arc::new(Semaphore::new(settings.viewers)),
         settings,

@@ -8,8 +8,11 @@ use crate::settings::Settings;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 use stratus_monitor_state::capacity::Capacity;
-use stratus_monitor_state::{Group, Health, Machine, Severity, State, Viewer, fold, why};
+use stratus_monitor_state::{
+    Cause, Concern, Group, Health, Machine, Severity, State, Viewer, fold, why,
+};
 
 /// Machines in trouble that somebody's own first screen names.
 const OWN: usize = 20;
@@ -396,6 +399,24 @@ fn certificates(state: &State) -> Vec<EndLine> {
         .collect();
     ends.sort_by_key(|end| end.days);
     ends
+}
+
+/// What is known at the start: since when what needed attention did, as the monitor left it. A file
+/// that cannot be read makes every beginning a new one.
+pub(crate) fn begin(file: &Path) -> State {
+    let kept = std::fs::read(file).ok();
+    let kept = kept.and_then(|text| serde_json::from_slice::<Overview>(&text).ok());
+    let concern = |shown: Shown| Concern {
+        cause: Cause(shown.cause),
+        severity: if shown.severity == "bad" { Severity::Bad } else { Severity::Warn },
+        what: shown.what,
+        cure: shown.cure,
+        since: shown.since,
+        count: shown.count,
+        link: shown.link,
+    };
+    let concerns = kept.into_iter().flat_map(|kept| kept.concerns).map(concern).collect();
+    State { concerns, ..State::default() }
 }
 
 /// The first screen for a terminal: as the running monitor left it a moment ago, or else by a look

@@ -72,7 +72,7 @@ struct Content {
 struct Shared {
     content: Mutex<Content>,
     ended: AtomicBool,
-    calls: AtomicUsize,
+    looks: AtomicUsize,
     refused: AtomicUsize,
 }
 
@@ -98,7 +98,7 @@ impl Cloud {
         let shared = Arc::new(Shared {
             content: Mutex::new(content),
             ended: AtomicBool::new(false),
-            calls: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&shared);
@@ -148,9 +148,9 @@ impl Cloud {
         self.content().machines.retain(|m| m.id != id);
     }
 
-    /// How many calls it has answered, in whatever way.
-    pub fn calls(&self) -> usize {
-        self.shared.calls.load(Ordering::SeqCst)
+    /// How often its hosts were asked for.
+    pub fn looks(&self) -> usize {
+        self.shared.looks.load(Ordering::SeqCst)
     }
 
     /// How many calls were other than reading.
@@ -196,7 +196,6 @@ fn connection(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let Some(body) = request(&mut stream)? else { return Ok(()) };
     let mood = shared.content.lock().unwrap_or_else(PoisonError::into_inner).mood;
-    shared.calls.fetch_add(1, Ordering::SeqCst);
     let text = match mood {
         Mood::Away => return Ok(()),
         Mood::Nonsense => "<html><body>Welcome to the proxy</body></html>".to_owned(),
@@ -239,6 +238,9 @@ fn request(stream: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
 
 fn answer(body: &[u8], shared: &Shared, mood: Mood) -> String {
     let Ok(call) = read_call(body) else { return "not a call".to_owned() };
+    if call.method == "one.hostpool.info" {
+        shared.looks.fetch_add(1, Ordering::SeqCst);
+    }
     if mood == Mood::Refused {
         let text = format!("[{}] User couldn't be authenticated, aborting call.", call.method);
         let refused = vec![
