@@ -165,9 +165,11 @@ fn an_administrator_silences_a_cause() {
     monitor.until("/", |o| !o["concerns"].as_array().unwrap().is_empty());
     let browser = Browser::start();
     log_in(&browser, &monitor, "admin");
-    browser.click("form.silence button");
+    // In one step: between finding and clicking, the page may have exchanged the button.
+    let press = || browser.script("document.querySelector('form.silence button').click()");
+    press();
     browser.wait_for("silenced until");
-    browser.click("form.silence button");
+    press();
     browser.wait_for("Silence");
     assert!(!browser.text().contains("silenced until"), "{}", browser.text());
 }

@@ -274,7 +274,7 @@ fn status_is_the_first_screen_as_text() {
     cloud.mood(Mood::Away);
     assert_eq!(monitor.run(&["status"]).code, 5);
     assert_eq!(monitor.run(&["check"]).code, 0);
-    std::fs::write(monitor.path("site.toml"), "[monitor]\ninterval = 5\n").unwrap();
+    std::fs::write(monitor.path("site.toml"), "[monitor]\ninterval = \"never\"\n").unwrap();
     let refused = monitor.run(&["status"]);
     assert!(refused.code == 2 && refused.stderr.contains("site.toml:2"), "{}", refused.stderr);
 }

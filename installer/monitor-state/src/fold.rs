@@ -126,6 +126,11 @@ pub struct State {
 }
 
 impl State {
+    /// Nothing is known but since when what needed attention did.
+    pub fn beginning(concerns: Vec<Concern>) -> Self {
+        Self { concerns, ..Self::default() }
+    }
+
     /// When a machine came into its state, as well as it is known.
     pub fn since_of(&self, machine: &Machine) -> i64 {
         let entered = self.entered.get(&machine.id);

@@ -1,5 +1,7 @@
 //! What a real oned said, read and understood.
 
+#![expect(clippy::unwrap_used, reason = "a test helper")]
+
 use std::path::Path;
 use stratus_monitor_state::{
     Group, Health, Observation, State, fold, host_words, read_datastores, read_hosts, read_images,

@@ -60,7 +60,7 @@ impl Probes {
         seen.services = Some(services);
         let (certificates, disks) = (self.certificates.clone(), self.disks.clone());
         let files = tokio::task::spawn_blocking(move || {
-            let certificates = certificates.iter().flat_map(|file| certificate(file)).collect();
+            let certificates = certificates.iter().map(|file| certificate(file)).collect();
             (certificates, disks.iter().map(|path| disk(path)).collect())
         });
         if let Ok((certificates, disks)) = files.await {
@@ -136,8 +136,8 @@ fn metrics(text: &str) -> Vec<(String, f64)> {
     figures.into_iter().take(500).collect()
 }
 
-/// The certificates of a file: the first, which is the one that is shown.
-fn certificate(file: &Path) -> Option<Certificate> {
+/// The first certificate of a file: the one that is shown to clients.
+fn certificate(file: &Path) -> Certificate {
     let place = file.display().to_string();
     let read = || -> Result<X509, String> {
         let size = std::fs::metadata(file).map_err(|e| e.to_string())?.len();
@@ -151,7 +151,7 @@ fn certificate(file: &Path) -> Option<Certificate> {
         }
         Ok(all.remove(0))
     };
-    Some(match read() {
+    match read() {
         Ok(found) => Certificate {
             place,
             subject: found.subject_rfc4514().to_owned(),
@@ -159,7 +159,7 @@ fn certificate(file: &Path) -> Option<Certificate> {
             fault: None,
         },
         Err(fault) => Certificate { place, fault: Some(fault), ..Certificate::default() },
-    })
+    }
 }
 
 fn disk(path: &Path) -> Disk {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_looked_at_says_so() {
-        let missing = certificate(Path::new("/nonexistent/x.pem")).unwrap();
+        let missing = certificate(Path::new("/nonexistent/x.pem"));
         assert!(missing.fault.unwrap().contains("No such file"));
         assert!(disk(Path::new("/nonexistent")).fault.is_some());
         assert!(disk(Path::new("/")).total > 0);

@@ -415,8 +415,7 @@ pub(crate) fn begin(file: &Path) -> State {
         count: shown.count,
         link: shown.link,
     };
-    let concerns = kept.into_iter().flat_map(|kept| kept.concerns).map(concern).collect();
-    State { concerns, ..State::default() }
+    State::beginning(kept.into_iter().flat_map(|kept| kept.concerns).map(concern).collect())
 }
 
 /// The first screen for a terminal: as the running monitor left it a moment ago, or else by a look
