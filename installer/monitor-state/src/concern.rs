@@ -266,7 +266,8 @@ fn trouble(
             (Severity::Bad, what, "Look at the hypervisor there: `virsh list --all`.")
         }
         Group::Waits => {
-            let what = format!("{who} found no place. {told}");
+            let told = told.strip_prefix("It waits: ").unwrap_or(&told);
+            let what = format!("{who} found no place: {told}");
             let cure = "Make room, add hosts, or have the owner ask for less.";
             (Severity::Warn, what, cure)
         }

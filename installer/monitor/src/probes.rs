@@ -90,13 +90,12 @@ impl Probes {
             if error.is_timeout() {
                 return format!("no answer within {} s", TIME.as_secs());
             }
-            let mut text = error.to_string();
-            let mut cause = std::error::Error::source(&error);
-            while let Some(more) = cause {
-                text = format!("{text}: {more}");
-                cause = more.source();
+            // The innermost cause says what happened; those around it say how they were built.
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
             }
-            text
+            cause.to_string()
         };
         let mut answer = self.client.get(url).send().await.map_err(told)?;
         if !answer.status().is_success() {
