@@ -54,6 +54,9 @@ pub fn changes(before: &State, after: &State) -> Vec<Event> {
     diary.events
 }
 
+/// A sentence, and the machine that it is about.
+type Changed<'a> = (String, &'a Machine);
+
 struct Diary {
     at: i64,
     events: Vec<Event>,
@@ -122,8 +125,7 @@ impl Diary {
     }
 
     fn machines(&mut self, before: &State, after: &State) {
-        let mut alike: BTreeMap<(&'static str, Option<Group>), Vec<(String, &Machine)>> =
-            BTreeMap::new();
+        let mut alike = BTreeMap::<(&'static str, Option<Group>), Vec<Changed<'_>>>::new();
         for machine in after.machines.iter() {
             let now = Group::of(machine);
             match before.machine(machine.id) {
@@ -152,7 +154,7 @@ impl Diary {
     }
 
     /// One event each for a few, one for all of many, by owner so that each sees their own.
-    fn folded(&mut self, verb: &str, group: Option<Group>, events: Vec<(String, &Machine)>) {
+    fn folded(&mut self, verb: &str, group: Option<Group>, events: Vec<Changed<'_>>) {
         if events.len() <= FOLD {
             for (what, machine) in events {
                 let link = format!("/vms/{}", machine.id);

@@ -108,11 +108,10 @@ impl Query {
         for (name, value) in pairs {
             match name {
                 "q" => query.search = value.trim().chars().take(SEARCH).collect(),
-                "state" if value.is_empty() => {}
+                "state" | "sort" if value.is_empty() => {}
                 "state" => query.group = Some(group(value)?),
                 "user" => query.user = value.chars().take(SEARCH).collect(),
                 "host" => query.host = value.parse().ok(),
-                "sort" if value.is_empty() => {}
                 "sort" => query.order = order(value)?,
                 "page" => query.page = value.parse().unwrap_or(1).max(1),
                 _ => {}

@@ -196,7 +196,7 @@ pub fn read_networks(text: &str) -> Result<Vec<Network>, ScanError> {
 fn range_field(range: &mut Range, path: &[&str], text: &str) {
     match path {
         ["IP"] => range.first = clipped(text, 64),
-        ["IP6"] | ["MAC"] if range.first.is_empty() => range.first = clipped(text, 64),
+        ["IP6" | "MAC"] if range.first.is_empty() => range.first = clipped(text, 64),
         ["SIZE"] => range.size = number(text),
         ["USED_LEASES"] => range.used = number(text),
         ["LEASES", "LEASE", field] => {
