@@ -130,7 +130,7 @@ mod tests {
     use crate::records::Place;
 
     fn machine(state: i32, lcm_state: i32) -> Machine {
-        Machine { state, lcm_state, name: "web".into(), ..Machine::default() }
+        Machine { name: "web".into(), state, lcm_state, ..Machine::default() }
     }
 
     #[test]

@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn settings() -> Settings {
-        let after = Duration::from_secs(60);
+        let after = Duration::from_mins(1);
         Settings { webhook: None, mail: None, severity: Severity::Bad, after }
     }
 

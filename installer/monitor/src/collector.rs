@@ -30,9 +30,9 @@ const FULL: (usize, usize) = (200, 2000);
 /// Every so many looks the pools that change seldom are read.
 const SELDOM: u32 = 4;
 /// Bounds of one call: a page of machines is about 8 MB.
-const LIMITS: Limits = Limits { time: Duration::from_secs(60), answer_bytes: 64 << 20 };
+const LIMITS: Limits = Limits { time: Duration::from_mins(1), answer_bytes: 64 << 20 };
 /// The longest wait after failed looks.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 /// The wall clock may differ from the steady one by so much.
 const STEP: i64 = 20;
 
@@ -192,10 +192,10 @@ mod tests {
     fn waits_grow_to_a_bound_and_differ() {
         let interval = Duration::from_secs(30);
         assert_eq!(wait(interval, 0, 0.5), interval);
-        assert_eq!(wait(interval, 1, 1.0), Duration::from_secs(60));
+        assert_eq!(wait(interval, 1, 1.0), Duration::from_mins(1));
         assert_eq!(wait(interval, 1, 0.0), Duration::from_secs(30));
         assert_eq!(wait(interval, 40, 1.0), LONGEST);
-        let hourly = Duration::from_secs(3600);
+        let hourly = Duration::from_hours(1);
         assert_eq!(wait(hourly, 3, 1.0), hourly, "never more often than asked for, nor less");
     }
 }

@@ -270,7 +270,7 @@ fn alerts(section: &Section<'_>) -> Option<Alerts> {
             Severity::Bad
         }
     };
-    let after = section.duration("after").unwrap_or(Duration::from_secs(120));
+    let after = section.duration("after").unwrap_or(Duration::from_mins(2));
     if webhook.is_none() && mail.is_none() {
         let cure = "give `webhook` or `mail_to`".to_owned();
         section.complain("webhook", "[monitor.alerts] tells nobody", Some(cure));
@@ -296,10 +296,8 @@ fn mail(section: &Section<'_>) -> Option<Mail> {
     let loopback = matches!(host, "127.0.0.1" | "localhost" | "[::1]");
     let tls = match given_tls.as_deref() {
         Some("tls") => MailTls::Tls,
-        Some("starttls") => MailTls::StartTls,
-        Some("none") if loopback => MailTls::Nothing,
-        None if loopback => MailTls::Nothing,
-        None => MailTls::StartTls,
+        Some("none") | None if loopback => MailTls::Nothing,
+        Some("starttls") | None => MailTls::StartTls,
         Some("none") => {
             let what = "mail to another host would go in the clear";
             section.complain("smtp_tls", what, Some("use \"starttls\" or \"tls\"".to_owned()));
