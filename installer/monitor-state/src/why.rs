@@ -137,7 +137,7 @@ mod tests {
     fn a_failed_boot_says_where_and_what_oned_said() {
         let error = "Sat Nov 21 00:17:23 2026: DEPLOY: node1:fails-to-boot:dummy".to_owned();
         let place = Some(Place { name: "node1".into(), ..Place::default() });
-        let failed = Machine { error, place, ..machine(3, 36) };
+        let failed = Machine { place, error, ..machine(3, 36) };
         let told = why(&failed, &BTreeMap::new()).unwrap();
         let wanted = "The hypervisor did not start it on node1: DEPLOY: node1:fails-to-boot:dummy.";
         assert_eq!(told, wanted);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long the monitor may take to see something.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a monitor is started with.
 #[derive(Clone, Debug, Default)]
@@ -211,7 +211,7 @@ impl Monitor {
     /// Waits until a page's JSON is as wanted, and gives it.
     ///
     /// # Panics
-    /// It is not, for half a minute; with what it is instead.
+    /// It is not, for a minute; with what it is instead.
     pub fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
