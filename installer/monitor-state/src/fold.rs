@@ -306,7 +306,13 @@ fn stays(
         return Arc::clone(&before.stays);
     }
     let mut stays = (*before.stays).clone();
-    stays.extend(read);
+    // A pool tells the last stay only; those before it are kept as they were told.
+    for (id, read) in read {
+        let known: &mut Vec<Stay> = stays.entry(id).or_default();
+        known.retain(|stay| read.iter().all(|new| new.sequence != stay.sequence));
+        known.extend(read);
+        known.sort_by_key(|stay| stay.sequence);
+    }
     stays.retain(|id, _| !gone(id));
     Arc::new(stays)
 }

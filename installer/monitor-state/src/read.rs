@@ -191,6 +191,10 @@ pub fn read_networks(text: &str) -> Result<Vec<Network>, ScanError> {
         }
         _ => {}
     })
+    .map(|mut networks| {
+        networks.iter_mut().flat_map(|network| &mut network.ranges).for_each(completed);
+        networks
+    })
 }
 
 fn range_field(range: &mut Range, path: &[&str], text: &str) {
@@ -199,6 +203,7 @@ fn range_field(range: &mut Range, path: &[&str], text: &str) {
         ["IP6" | "MAC"] if range.first.is_empty() => range.first = clipped(text, 64),
         ["SIZE"] => range.size = number(text),
         ["USED_LEASES"] => range.used = number(text),
+        ["ALLOCATED"] => allocated(range, text),
         ["LEASES", "LEASE", field] => {
             if let Some(lease) = range.leases.last_mut() {
                 match *field {
@@ -211,6 +216,35 @@ fn range_field(range: &mut Range, path: &[&str], text: &str) {
         }
         _ => {}
     }
+}
+
+/// How a pool tells leases: pairs of an address's place in the range and who has it. The kind of
+/// the latter is in the bits above its identifier; 0x10_0000_0000 is a machine.
+fn allocated(range: &mut Range, text: &str) {
+    let mut numbers = text.split_whitespace().map(number::<u64>);
+    while let (Some(place), Some(holder)) = (numbers.next(), numbers.next()) {
+        if range.leases.len() >= PARTS {
+            return;
+        }
+        let is_machine = holder >> 32 == 0x10;
+        let id = i32::try_from(holder & 0xffff_ffff).ok().filter(|_| is_machine);
+        // The first address comes later in the text: for now its place stands for the address.
+        let address = format!("+{place}");
+        range.leases.push(Lease { address, machine: id.unwrap_or(-1) });
+    }
+}
+
+/// Places become addresses, and what nobody counted is counted.
+fn completed(range: &mut Range) {
+    let first = range.first.parse::<std::net::Ipv4Addr>().ok().map(u32::from);
+    for lease in &mut range.leases {
+        let Some(place) = lease.address.strip_prefix('+') else { continue };
+        let address = first.and_then(|first| first.checked_add(number(place)));
+        if let Some(address) = address {
+            lease.address = std::net::Ipv4Addr::from(address).to_string();
+        }
+    }
+    range.used = range.used.max(range.leases.len() as u64);
 }
 
 /// `one.datastorepool.info`.

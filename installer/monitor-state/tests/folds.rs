@@ -118,7 +118,7 @@ fn an_oned_that_is_away_leaves_all_as_it_was_and_says_so() {
 
 #[test]
 fn while_oned_is_away_no_host_grows_silent() {
-    let first = state_of(vec![host(1, 2, NOW)], vec![machine(1, 1, 0, -1)]);
+    let first = state_of(vec![host(1, 2, NOW)], vec![machine(1, 3, 3, 1)]);
     let away = Observation { fault: Some("refused".into()), ..look(NOW + 90_000) };
     let later = fold(&first, away);
     assert_eq!(causes(&later), ["oned"], "one cause, not a thousand");
