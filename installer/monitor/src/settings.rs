@@ -159,7 +159,7 @@ impl Settings {
             listen: listen(section, tls.is_some()),
             tls,
             url: section.parsed("url"),
-            oned: section.text("oned").unwrap_or_else(|| "http://127.0.0.1:2633/RPC2".to_owned()),
+            oned: section.text("endpoint").unwrap_or_else(|| "http://127.0.0.1:2633/RPC2".to_owned()),
             auth_file: path("auth_file", "/var/lib/one/.one/one_auth"),
             interval: bounded(section, "interval", Duration::from_secs(30), 1, 86_400),
             data: path("data", "/var/lib/stratus/monitor"),

@@ -64,7 +64,7 @@ impl Monitor {
         write("one_auth", "oneadmin:opennebula\n");
         crate::programs::private(&folder.path().join("one_auth"));
         let site = format!(
-            "[monitor]\nlisten = \"127.0.0.1:0\"\noned = \"{}\"\nauth_file = \"one_auth\"\n\
+            "[monitor]\nlisten = \"127.0.0.1:0\"\nendpoint = \"{}\"\nauth_file = \"one_auth\"\n\
              data = \"data\"\ninterval = \"1 s\"\n{}\n{}\n\
              [identity]\npassword_file = \"users.htpasswd\"\n\
              [identity.people.\"admin\"]\nadministrator = true\n",

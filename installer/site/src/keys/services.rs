@@ -123,7 +123,7 @@ pub(super) const KEYS: [Key; 126] = [
     theirs(MONITOR, "url", Text, Nothing, "Where people find it, for links in alerts", "\"https://monitor.example.org:8444\""),
     theirs(MONITOR, "tls_certificate", Text, Nothing, "Certificate chain to serve with, PEM", "\"monitor.crt\""),
     theirs(MONITOR, "tls_key", Text, Nothing, "File with its private key, PEM", "\"monitor.key\""),
-    theirs(MONITOR, "oned", Text, Value("\"http://127.0.0.1:2633/RPC2\""), "Where oned answers XML-RPC", "\"https://one.example.org/RPC2\""),
+    theirs(MONITOR, "endpoint", Text, Value("\"http://127.0.0.1:2633/RPC2\""), "Where oned answers XML-RPC", "\"https://one.example.org/RPC2\""),
     theirs(MONITOR, "auth_file", Text, Value("\"/var/lib/one/.one/one_auth\""), "File with `user:password` of an OpenNebula user who may see everything", "\"one_auth\""),
     theirs(MONITOR, "data", Text, Value("\"/var/lib/stratus/monitor\""), "Where history is kept", "\"/srv/monitor\""),
     theirs(MONITOR, "title", Text, Value("\"Site monitor\""), "Name shown on the pages", "\"Cloud of Example\""),
