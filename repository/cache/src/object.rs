@@ -20,7 +20,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use stratus_cache_policy::Stored;
 use stratus_cache_policy::flight::{Flight, Run, Step};
@@ -77,9 +77,13 @@ pub(crate) struct Object {
     held: OnceLock<Arc<MappedFile>>,
     data_path: PathBuf,
     journal_path: PathBuf,
+    /// Whether the file was looked at since the start.
+    seen: Once,
     head: ArcSwap<Stored>,
     state: Mutex<State>,
     used: AtomicI64,
+    /// The time of use that the journal tells.
+    noted: AtomicI64,
     uses: AtomicU32,
     pinned: AtomicBool,
     readers: AtomicUsize,
@@ -142,6 +146,8 @@ pub(crate) struct Parts {
     pub(crate) used: Timestamp,
     pub(crate) data_path: PathBuf,
     pub(crate) journal_path: PathBuf,
+    /// Whether the file is as long as it must be; otherwise it is looked at before it is used.
+    pub(crate) seen: bool,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -167,6 +173,10 @@ impl Object {
             given_up: GivenUp::default(),
             waiting: Vec::new(),
         };
+        let seen = Once::new();
+        if parts.seen {
+            seen.call_once(|| ());
+        }
         Arc::new(Self {
             key: parts.key,
             promise: parts.promise,
@@ -174,9 +184,11 @@ impl Object {
             held: OnceLock::new(),
             data_path: parts.data_path,
             journal_path: parts.journal_path,
+            seen,
             head: ArcSwap::from_pointee(parts.head),
             state: Mutex::new(state),
             used: AtomicI64::new(parts.used.as_millisecond()),
+            noted: AtomicI64::new(parts.used.as_millisecond()),
             uses: AtomicU32::new(0),
             pinned: AtomicBool::new(parts.pinned),
             readers: AtomicUsize::new(0),
@@ -502,6 +514,10 @@ impl Object {
 
     /// Notes the time of the last use, so that a restart knows it.
     pub(crate) fn keep_time(&self) {
+        let last = self.used.load(Ordering::Relaxed);
+        if self.noted.swap(last, Ordering::Relaxed) == last {
+            return;
+        }
         let used = std::time::SystemTime::from(self.used());
         let journal = OpenOptions::new().append(true).open(&self.journal_path);
         let _ = journal.and_then(|journal| journal.set_modified(used));

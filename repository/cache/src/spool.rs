@@ -137,9 +137,12 @@ impl Spool {
 
     /// The variants under a key, newest first.
     pub(crate) fn variants(&self, key: &str) -> Vec<Arc<Object>> {
-        let index = self.read();
-        let sound = index.get(key).into_iter().flatten().filter(|object| object.is_sound());
-        sound.cloned().collect()
+        let mut found = self.read().get(key).cloned().unwrap_or_default();
+        found.retain(|object| {
+            object.look_at_file();
+            object.is_sound()
+        });
+        found
     }
 
     /// All objects, in the order of keys.
@@ -199,6 +202,7 @@ impl Spool {
             used: Timestamp::now(),
             data_path,
             journal_path,
+            seen: true,
             shared: Arc::clone(&self.shared),
         });
         self.insert(&object);
@@ -225,6 +229,7 @@ impl Spool {
             used: Timestamp::now(),
             data_path: nowhere.clone(),
             journal_path: nowhere,
+            seen: true,
             shared: Arc::clone(&self.shared),
         })
     }

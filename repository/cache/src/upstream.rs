@@ -22,6 +22,8 @@ pub(crate) struct Upstream {
     pub(crate) prefix: String,
     pub(crate) host: Option<String>,
     pub(crate) base: Url,
+    /// What its URLs begin with, where paths can be put behind it as they are.
+    front: Option<String>,
     client: Client,
     login: Option<HeaderValue>,
     store_private: bool,
@@ -100,6 +102,7 @@ impl Upstream {
         Ok(Self {
             prefix: settings.prefix.clone(),
             host: settings.host.clone(),
+            front: front(&settings.url),
             base: settings.url.clone(),
             client,
             login: settings.login()?,
@@ -132,6 +135,15 @@ impl Upstream {
         url.set_query(query);
         let below = url.path().strip_prefix(&base);
         below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')).then_some(url)
+    }
+
+    /// The same as text, which is what objects are known by. Most paths need no URL for that.
+    pub(crate) fn key(&self, path_and_query: &str) -> Option<String> {
+        let rest = path_and_query.strip_prefix(self.prefix.trim_end_matches('/'));
+        match (&self.front, rest.filter(|rest| is_plain(rest))) {
+            (Some(front), Some(rest)) => Some([front, rest].concat()),
+            _ => self.url(path_and_query).map(String::from),
+        }
     }
 
     /// The headers of a request as the rules about storing must see them: our own login counts as
@@ -203,6 +215,19 @@ impl Upstream {
             Err(_) => Err(UpstreamError::Silent { url: url.to_string(), after: self.head_time }),
         }
     }
+}
+
+/// The URL without the slash at its end.
+fn front(base: &Url) -> Option<String> {
+    let is_plain = base.query().is_none() && base.fragment().is_none();
+    is_plain.then(|| base.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Whether a path is the same in a URL: nothing to encode, no dots to resolve.
+fn is_plain(path: &str) -> bool {
+    let is_same = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b);
+    let is_part = |pair: &[u8]| pair != b"//" && pair != b"/.";
+    path.starts_with('/') && path.bytes().all(is_same) && path.as_bytes().windows(2).all(is_part)
 }
 
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, UpstreamSetupError> {

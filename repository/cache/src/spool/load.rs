@@ -5,10 +5,12 @@ use super::open_files::Shared;
 use super::{SpoolError, io};
 use crate::object::{Object, Parts};
 use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
 use std::collections::{HashMap, HashSet};
-use std::fs::OpenOptions;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Threads that read journals.
@@ -66,21 +68,24 @@ fn by_key(mut found: Vec<Arc<Object>>) -> HashMap<Arc<str>, Vec<Arc<Object>>> {
 }
 
 fn load_folder(folder: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Object>>, SpoolError> {
-    let mut found = Vec::new();
-    let mut owned: HashSet<PathBuf> = HashSet::new();
-    let mut files: Vec<PathBuf> = Vec::new();
+    let mut names: HashSet<OsString> = HashSet::new();
     for entry in std::fs::read_dir(folder).map_err(io("list", folder))? {
-        files.push(entry.map_err(io("list", folder))?.path());
+        names.insert(entry.map_err(io("list", folder))?.file_name());
     }
-    for journal in files.iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
-        let data = journal.with_extension("data");
-        if let Some(object) = load_object(journal, &data, shared) {
+    // Names in an open folder are found without a walk from the root for each.
+    let place = Place { folder, handle: File::open(folder).map_err(io("open", folder))?, shared };
+    let (mut found, mut owned, mut text) = (Vec::new(), HashSet::new(), Vec::new());
+    for journal in names.iter().filter(|name| Path::new(name).extension() == Some("log".as_ref())) {
+        let data = Path::new(journal).with_extension("data").into_os_string();
+        if !names.contains(&data) {
+            continue;
+        }
+        if let Some(object) = place.load(journal, &data, &mut text) {
             found.push(object);
-            owned.insert(journal.clone());
-            owned.insert(data);
+            owned.extend([journal.clone(), data]);
         }
     }
-    files.iter().filter(|path| !owned.contains(*path)).for_each(|stray| remove(stray));
+    names.difference(&owned).for_each(|stray| remove(&folder.join(stray)));
     Ok(found)
 }
 
@@ -91,37 +96,57 @@ fn remove(stray: &Path) {
     }
 }
 
-/// One object; `None` where its files are not fit for use.
-fn load_object(journal_path: &Path, data_path: &Path, shared: &Arc<Shared>) -> Option<Arc<Object>> {
-    let mut journal = OpenOptions::new().read(true).write(true).open(journal_path).ok()?;
-    let metadata = journal.metadata().ok()?;
-    if metadata.len() > JOURNAL_LIMIT {
-        return None;
+/// A folder with objects.
+struct Place<'a> {
+    folder: &'a Path,
+    handle: File,
+    shared: &'a Arc<Shared>,
+}
+
+impl Place<'_> {
+    /// One object; `None` where its journal is not fit for use. The file with its bytes is looked at
+    /// when the first request for them comes: see [`Object::look_at_file`].
+    ///
+    /// For each of very many objects: four system calls, and no memory but the object's own.
+    fn load(&self, journal: &OsStr, data: &OsStr, text: &mut Vec<u8>) -> Option<Arc<Object>> {
+        let (flags, mode) = (OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let file = File::from(openat(&self.handle, journal, flags, mode).ok()?);
+        let metadata = fstat(&file).ok()?;
+        let length = usize::try_from(metadata.st_size).ok()?;
+        if metadata.st_size.cast_unsigned() > JOURNAL_LIMIT {
+            return None;
+        }
+        text.resize(length, 0);
+        (&file).read_exact(text).ok()?;
+        // Without a length nobody knows where the rest would belong.
+        let told = read(text).filter(|told| told.identity.total.is_some())?;
+        let journal_path = self.folder.join(journal);
+        if length > told.length {
+            // The next line begins where the last whole one ends.
+            let writable = OpenOptions::new().write(true).open(&journal_path);
+            writable.and_then(|file| file.set_len(told.length as u64)).ok()?;
+        }
+        let mut records = told.records;
+        records.retain(|record| told.identity.total.is_some_and(|all| record.bytes.end <= all));
+        Some(Object::new(Parts {
+            key: told.identity.key.into(),
+            promise: told.identity.promise,
+            head: told.head,
+            total: told.identity.total,
+            records,
+            verified: told.verified,
+            pinned: told.pinned,
+            used: last_use(&metadata),
+            data_path: self.folder.join(data),
+            journal_path,
+            seen: false,
+            shared: Arc::clone(self.shared),
+        }))
     }
-    let mut text = Vec::new();
-    journal.read_to_end(&mut text).ok()?;
-    // Without a length nobody knows where the rest would belong.
-    let told = read(&text).filter(|told| told.identity.total.is_some())?;
-    // The next line begins where the last whole one ends.
-    if metadata.len() > told.length as u64 {
-        journal.set_len(told.length as u64).ok()?;
-    }
-    let length = std::fs::metadata(data_path).ok()?.len();
-    let used = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-    let mut records = told.records;
-    let end = told.identity.total.map_or(length, |total| total.min(length));
-    records.retain(|record| record.bytes.end <= end);
-    Some(Object::new(Parts {
-        key: told.identity.key.into(),
-        promise: told.identity.promise,
-        head: told.head,
-        total: told.identity.total,
-        records,
-        verified: told.verified,
-        pinned: told.pinned,
-        used: used.unwrap_or_default(),
-        data_path: data_path.to_owned(),
-        journal_path: journal_path.to_owned(),
-        shared: Arc::clone(shared),
-    }))
+}
+
+/// The time of the journal's last change, which is set to that of the last use.
+fn last_use(metadata: &Stat) -> Timestamp {
+    let nanoseconds = i32::try_from(metadata.st_mtime_nsec).unwrap_or(0);
+    Timestamp::new(metadata.st_mtime, nanoseconds).unwrap_or_default()
 }
