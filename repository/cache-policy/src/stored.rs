@@ -65,6 +65,20 @@ impl PartialEq for Memo {
 impl Eq for Memo {}
 
 impl Stored {
+    /// Stands for a head that was stored and cannot be read any more: a failure of long ago without
+    /// any field, so that it is never the answer to anything.
+    pub fn lost() -> Self {
+        let never = Timestamp::UNIX_EPOCH;
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            headers: HeaderMap::new(),
+            selecting: Vec::new(),
+            exchange: Exchange { requested_at: never, received_at: never },
+            date: never,
+            memo: Memo::default(),
+        }
+    }
+
     /// The status code.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -94,8 +108,7 @@ impl Stored {
     /// The directives in force.
     pub(crate) fn policy(&self, options: &Options) -> Arc<Policy> {
         let read = || Arc::new(Policy::of(&self.headers, options));
-        let (targeted, policy) =
-            self.memo.0.get_or_init(|| (options.targeted.clone(), read()));
+        let (targeted, policy) = self.memo.0.get_or_init(|| (options.targeted.clone(), read()));
         if *targeted == options.targeted { Arc::clone(policy) } else { read() }
     }
 

@@ -11,13 +11,14 @@ pub(crate) use writer::{WriteFault, Writer};
 
 use crate::fill;
 use crate::source::Origin;
-use crate::spool::journal::{Line, Promise, Record, encode};
+use crate::spool::journal::{self, Line, Promise, Record, encode};
 use crate::spool::open_files::{Lazy, Shared};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
@@ -79,7 +80,9 @@ pub(crate) struct Object {
     journal_path: PathBuf,
     /// Whether the file was looked at since the start.
     seen: Once,
-    head: ArcSwap<Stored>,
+    /// Where it is in the journal, if it is to be read when somebody wants it.
+    head_at: Range<usize>,
+    head: OnceLock<ArcSwap<Stored>>,
     state: Mutex<State>,
     used: AtomicI64,
     /// The time of use that the journal tells.
@@ -134,11 +137,18 @@ impl GivenUp {
     }
 }
 
+/// The head of a response.
+pub(crate) enum Head {
+    Known(Box<Stored>),
+    /// In a line of the journal, at these bytes.
+    At(Range<usize>),
+}
+
 /// What an object is made of.
 pub(crate) struct Parts {
     pub(crate) key: Arc<str>,
     pub(crate) promise: Promise,
-    pub(crate) head: Stored,
+    pub(crate) head: Head,
     pub(crate) total: Option<u64>,
     pub(crate) records: Vec<Record>,
     pub(crate) verified: bool,
@@ -173,6 +183,14 @@ impl Object {
             given_up: GivenUp::default(),
             waiting: Vec::new(),
         };
+        let head = OnceLock::new();
+        let head_at = match parts.head {
+            Head::At(place) => place,
+            Head::Known(known) => {
+                let _ = head.set(ArcSwap::from_pointee(*known));
+                0..0
+            }
+        };
         let seen = Once::new();
         if parts.seen {
             seen.call_once(|| ());
@@ -185,7 +203,8 @@ impl Object {
             data_path: parts.data_path,
             journal_path: parts.journal_path,
             seen,
-            head: ArcSwap::from_pointee(parts.head),
+            head_at,
+            head,
             state: Mutex::new(state),
             used: AtomicI64::new(parts.used.as_millisecond()),
             noted: AtomicI64::new(parts.used.as_millisecond()),
@@ -202,13 +221,31 @@ impl Object {
 
     /// The response's head as it is now.
     pub(crate) fn head(&self) -> Arc<Stored> {
-        self.head.load_full()
+        self.newest_head().load_full()
+    }
+
+    fn newest_head(&self) -> &ArcSwap<Stored> {
+        self.head.get_or_init(|| {
+            let head = self.read_head().unwrap_or_else(|error| {
+                tracing::warn!(key = %self.key, %error, "a stored head cannot be read");
+                self.retire();
+                Stored::lost()
+            });
+            ArcSwap::from_pointee(head)
+        })
+    }
+
+    /// From the journal, which only grows while somebody uses it.
+    fn read_head(&self) -> std::io::Result<Stored> {
+        let mut line = vec![0; self.head_at.len()];
+        File::open(&self.journal_path)?.read_exact_at(&mut line, self.head_at.start as u64)?;
+        journal::head(&line).ok_or_else(|| std::io::ErrorKind::InvalidData.into())
     }
 
     /// The head changed: a 304 said so.
     pub(crate) fn set_head(&self, head: Stored) {
         self.note(&Line::Head(Box::new(head.clone())));
-        self.head.store(Arc::new(head));
+        self.newest_head().store(Arc::new(head));
     }
 
     /// The file with the bytes; only those that [`Object::poll_readable`] names may be read.

@@ -14,7 +14,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use stratus_cache_policy::outgoing::Pseudonym;
-use stratus_serve::{Answers, BindError, Bound, Limits, Listen, ServeError, TlsError, TlsFiles, serve};
+use stratus_serve::{
+    Answers, BindError, Bound, Limits, Listen, ServeError, TlsError, TlsFiles, serve,
+};
 
 /// How often what is condemned is swept, and times of use are noted.
 const ROUND: Duration = Duration::from_mins(1);

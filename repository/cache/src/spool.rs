@@ -11,7 +11,7 @@ pub(crate) mod journal;
 mod load;
 pub(crate) mod open_files;
 
-use crate::object::{Object, Parts};
+use crate::object::{Head, Object, Parts};
 use crate::settings::Room;
 use jiff::Timestamp;
 use journal::{Identity, Line, Promise, encode};
@@ -194,7 +194,7 @@ impl Spool {
         let object = Object::new(Parts {
             key: key.into(),
             promise,
-            head,
+            head: Head::Known(Box::new(head)),
             total,
             records: Vec::new(),
             verified: false,
@@ -221,7 +221,7 @@ impl Spool {
         Object::new(Parts {
             key: key.into(),
             promise,
-            head,
+            head: Head::Known(Box::new(head)),
             total,
             records: Vec::new(),
             verified: false,

@@ -246,3 +246,40 @@ pub(crate) fn pieces(
 ) -> impl Stream<Item = Result<bytes::Bytes, reqwest::Error>> + Send + Unpin {
     Box::pin(response.bytes_stream())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    #[test]
+    fn a_key_is_the_text_of_the_url_however_it_is_made() {
+        const BASES: [&str; 5] =
+            ["http://h", "http://h/", "http://H:81/a/", "https://h/a/../b", "http://h/a?b"];
+        const PATHS: [&str; 12] = [
+            "",
+            "/",
+            "/a/b-1.0_x~.img.gz",
+            "//a",
+            "/a//b",
+            "/a/./b",
+            "/a/..",
+            "/..",
+            "/a%20b",
+            "/a b",
+            "/a?b=c",
+            "/\u{e4}",
+        ];
+        for (base, prefix) in BASES.iter().flat_map(|base| [(base, "/"), (base, "/p/")]) {
+            let text =
+                format!("[cache]\n[[cache.upstreams]]\nprefix = \"{prefix}\"\nurl = \"{base}\"\n");
+            let settings = Settings::parse(Path::new("site.toml"), &text).unwrap();
+            let upstream = Upstream::new(&settings.upstreams[0], Arc::default()).unwrap();
+            for path in PATHS {
+                let target = format!("{}{path}", prefix.trim_end_matches('/'));
+                let url = upstream.url(&target).map(String::from);
+                assert_eq!(upstream.key(&target), url, "{base} {target}");
+            }
+        }
+    }
+}

@@ -29,7 +29,11 @@ impl Object {
     /// itself that would be one more look at the disk for each of very many objects.
     pub(crate) fn look_at_file(&self) {
         self.seen.call_once(|| match std::fs::metadata(&self.data_path) {
-            Ok(metadata) => self.forget_from(metadata.len()),
+            Ok(metadata) => {
+                // One that cannot be read is found out here.
+                let _ = self.head();
+                self.forget_from(metadata.len());
+            }
             Err(error) => {
                 tracing::warn!(key = %self.key, %error, "a stored object cannot be read");
                 self.retire();
@@ -60,9 +64,8 @@ impl Object {
     /// Compares the records that touch a range; what is wrong is forgotten, and fetched again by
     /// whoever needs it. Answers how many bytes were wrong.
     fn check(&self, range: Range<u64>) -> u64 {
-        let touching = |record: &&Record| {
-            record.bytes.start < range.end && record.bytes.end > range.start
-        };
+        let touching =
+            |record: &&Record| record.bytes.start < range.end && record.bytes.end > range.start;
         let records: Vec<_> = self.state().records.iter().filter(touching).cloned().collect();
         let mut wrong = 0;
         for record in records {

@@ -3,7 +3,7 @@
 use super::journal::{JOURNAL_LIMIT, read};
 use super::open_files::Shared;
 use super::{SpoolError, io};
-use crate::object::{Object, Parts};
+use crate::object::{Head, Object, Parts};
 use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
 use std::collections::{HashMap, HashSet};
@@ -51,20 +51,29 @@ pub(super) fn load(
     Ok(by_key(found))
 }
 
-/// Newest first; of two that answer the same requests, the older goes.
-fn by_key(mut found: Vec<Arc<Object>>) -> HashMap<Arc<str>, Vec<Arc<Object>>> {
-    found.sort_by_key(|object| std::cmp::Reverse(object.head().received_at()));
+fn by_key(found: Vec<Arc<Object>>) -> HashMap<Arc<str>, Vec<Arc<Object>>> {
     let mut index: HashMap<Arc<str>, Vec<Arc<Object>>> = HashMap::with_capacity(found.len());
     for object in found {
-        let variants = index.entry(Arc::clone(&object.key)).or_default();
+        let same = index.entry(Arc::clone(&object.key)).or_insert_with(|| Vec::with_capacity(1));
+        same.push(object);
+    }
+    index.values_mut().filter(|same| same.len() > 1).for_each(without_older);
+    index
+}
+
+/// Newest first; of two that answer the same requests, the older goes.
+fn without_older(same: &mut Vec<Arc<Object>>) {
+    same.sort_by_key(|object| std::cmp::Reverse(object.head().received_at()));
+    let mut kept: Vec<Arc<Object>> = Vec::new();
+    for object in same.drain(..) {
         let head = object.head();
-        if variants.iter().any(|newer| newer.head().same_variant(&head)) {
+        if kept.iter().any(|newer| newer.head().same_variant(&head)) {
             object.unlink();
         } else {
-            variants.push(object);
+            kept.push(object);
         }
     }
-    index
+    *same = kept;
 }
 
 fn load_folder(folder: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Object>>, SpoolError> {
@@ -131,7 +140,7 @@ impl Place<'_> {
         Some(Object::new(Parts {
             key: told.identity.key.into(),
             promise: told.identity.promise,
-            head: told.head,
+            head: Head::At(told.head),
             total: told.identity.total,
             records,
             verified: told.verified,
