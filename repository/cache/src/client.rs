@@ -1,8 +1,7 @@
 //! The HTTP/1.1 client: hyper's, because an interim response is to be seen and reqwest shows none.
 
-use crate::gather;
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -23,25 +22,17 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long a connection waits for its next request.
 const IDLE: Duration = Duration::from_secs(50);
 
-/// Most bytes of one read, and of a head. A transfer has two or three such buffers: enough that reads
-/// are few.
+/// Most bytes of one read. A transfer has one or two such buffers: enough that reads are few, and
+/// little enough for hundreds of transfers.
 const READ_BYTES: usize = 128 << 10;
-/// The same for parts of objects whose head is known, while there are many transfers: their buffers
-/// are most of what this process takes.
-const READ_BYTES_OF_MANY: usize = 48 << 10;
-/// Transfers that are many.
-const MANY: usize = 16;
 
 /// What is done with interim responses.
 pub(crate) type OnInterim = Box<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>;
 
-type Hyper = legacy::Client<HttpsConnector<HttpConnector>, reqwest::Body>;
-
 /// Sends requests. Follows no redirects.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    hyper: Hyper,
-    narrow: Hyper,
+    hyper: legacy::Client<HttpsConnector<HttpConnector>, reqwest::Body>,
     stall_time: Duration,
 }
 
@@ -62,16 +53,13 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        let reading = |bytes| {
-            legacy::Client::builder(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE)
-                .http1_max_buf_size(bytes)
-                .build(connector.clone())
-        };
-        let (hyper, narrow) = (reading(READ_BYTES), reading(READ_BYTES_OF_MANY));
-        Ok(Self { hyper, narrow, stall_time })
+        let hyper = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http1_max_buf_size(READ_BYTES)
+            .build(connector);
+        Ok(Self { hyper, stall_time })
     }
 
     pub(crate) async fn send(
@@ -84,10 +72,7 @@ impl Client {
                 on_interim(interim.status(), interim.headers());
             });
         }
-        // It is only sent for more of something whose head came before.
-        let is_more = request.headers().contains_key(header::IF_RANGE);
-        let hyper = if is_more && gather::transfers() > MANY { &self.narrow } else { &self.hyper };
-        let response = hyper.request(request).await?;
+        let response = self.hyper.request(request).await?;
         let limit = self.stall_time;
         let body = |body| reqwest::Body::wrap(Timely { body, limit, alarm: None });
         Ok(response.map(body).into())

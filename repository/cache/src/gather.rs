@@ -21,11 +21,6 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// Transfers under way.
 static TRANSFERS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many transfers are under way.
-pub(crate) fn transfers() -> usize {
-    TRANSFERS.load(Ordering::Relaxed)
-}
-
 /// The batches of one transfer.
 pub(crate) struct Gather<S> {
     stream: S,
@@ -58,7 +53,7 @@ where
 
     /// At least one part, and those that come soon after it.
     pub(crate) async fn next(&mut self) -> Batch {
-        let mut room = room(self.at, transfers());
+        let mut room = room(self.at, TRANSFERS.load(Ordering::Relaxed));
         let mut parts = Vec::new();
         let mut until = None;
         let end = loop {
