@@ -17,7 +17,7 @@ mod live;
 mod site_file;
 mod wanted;
 
-pub use choices::{Choices, Confirmation};
+pub use choices::{Choices, Confirmation, hosts};
 pub use daemon::ThroughHost;
 pub use fleet::Fleet;
 pub use junit::Report;
