@@ -171,3 +171,6 @@ async fn scrub_at_times(cache: Cache) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@
 pub(crate) mod journal;
 mod load;
 pub(crate) mod open_files;
+#[cfg(test)]
+mod tests;
 
 use crate::object::{Head, Object, Parts};
 use crate::settings::Room;

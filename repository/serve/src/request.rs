@@ -13,7 +13,7 @@ use std::{
 
 use axum::{Router, routing::future::RouteFuture};
 use bytes::Bytes;
-use http::{Request, Response, Version, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::Service as _;
@@ -55,7 +55,7 @@ pub enum RequestBodyError {
 
 /// What answers requests: a router, and before it, for requests without content, something that may
 /// know an answer without waiting for anything. Where most answers are such, that spares each of them
-/// the way through the router.
+/// the way through the router. It must be the answer that the router would give.
 #[derive(Clone)]
 pub struct Answers {
     pub(crate) router: Router,
@@ -105,7 +105,11 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
         let mut request = match &self.answers.at_once {
             Some(at_once) if request.body().is_end_stream() => {
                 let (parts, body) = request.into_parts();
+                let is_head = parts.method == Method::HEAD;
                 match at_once(parts) {
+                    AtOnce::Answer(response) if is_head => {
+                        return Answering::known(without_content(response), open);
+                    }
                     AtOnce::Answer(response) => return Answering::known(response, open),
                     AtOnce::Later(parts) => Request::from_parts(*parts, body),
                 }
@@ -147,6 +151,29 @@ impl Answering {
     }
 }
 
+/// As the router leaves the answer to a HEAD: the length of the content, and no content, which
+/// HTTP/2 would send.
+fn without_content(mut response: Response<axum::body::Body>) -> Response<axum::body::Body> {
+    if !response.body().is_end_stream() {
+        if let Some(length) = response.body().size_hint().exact() {
+            response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+        }
+        *response.body_mut() = axum::body::Body::empty();
+    }
+    response
+}
+
+/// The router gives each answer without content the length 0; that of a 304 is the length of what is
+/// not sent (RFC 9110 section 8.6), which it does not know.
+fn without_wrong_length(response: &mut Response<axum::body::Body>) {
+    let none = HeaderValue::from_static("0");
+    if response.status() == StatusCode::NOT_MODIFIED
+        && response.headers().get(header::CONTENT_LENGTH) == Some(&none)
+    {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+}
+
 impl Future for Answering {
     type Output = Result<Response<Answer>, Infallible>;
 
@@ -156,7 +183,8 @@ impl Future for Answering {
             (Some(response), _) => response,
             (None, Some(route)) => {
                 this.interim.iter().for_each(|interim| interim.watch(cx));
-                let Ok(response) = ready!(route.as_mut().poll(cx));
+                let Ok(mut response) = ready!(route.as_mut().poll(cx));
+                without_wrong_length(&mut response);
                 response
             }
             (None, None) => unreachable!("a future is not polled after its end"),

@@ -94,8 +94,8 @@ pub(crate) enum Line<H = Box<Stored>> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Journal {
     pub(crate) identity: Identity,
-    /// Where the newest head is in the journal: see [`head`].
-    pub(crate) head: Range<usize>,
+    /// Where the newest head is.
+    pub(crate) head: HeadLine,
     pub(crate) records: Vec<Record>,
     pub(crate) verified: bool,
     pub(crate) pinned: bool,
@@ -109,6 +109,36 @@ pub(crate) fn encode(line: &Line) -> Vec<u8> {
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes()
 }
 
+/// Which line of a journal has a head. Smaller than a head by far: there is one for each of very many
+/// objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HeadLine {
+    /// Where it begins.
+    pub(crate) start: u32,
+    /// Its length in bytes, with its end.
+    pub(crate) length: u32,
+    /// CRC-32 of all of it: another head in its place is not this one.
+    crc: u32,
+}
+
+impl HeadLine {
+    fn new(text: &[u8], place: Range<usize>) -> Self {
+        // Journals are shorter ([`JOURNAL_LIMIT`]); of others a head is simply not found.
+        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (start, length) = (small(place.start), small(place.len()));
+        Self { start, length, crc: crc32fast::hash(text.get(place).unwrap_or_default()) }
+    }
+
+    /// The head, from the text that is in its place now.
+    pub(crate) fn head(self, line: &[u8]) -> Option<Stored> {
+        if crc32fast::hash(line) != self.crc {
+            return None;
+        }
+        let (Line::Head(head), _) = decode::<Box<Stored>>(line)? else { return None };
+        Some(*head)
+    }
+}
+
 /// The line at the beginning of the text, and how long it is.
 fn decode<H: DeserializeOwned>(text: &[u8]) -> Option<(Line<H>, usize)> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
@@ -117,15 +147,8 @@ fn decode<H: DeserializeOwned>(text: &[u8]) -> Option<(Line<H>, usize)> {
     is_right.then(|| serde_json::from_str(json).ok()).flatten().map(|line| (line, end + 1))
 }
 
-/// The head in a line of the journal.
-pub(crate) fn head(line: &[u8]) -> Option<Stored> {
-    let (Line::Head(head), length) = decode::<Box<Stored>>(line)? else { return None };
-    (length == line.len()).then_some(*head)
-}
-
 /// Reads a journal; `None` if there is no object in it that this version can use. Heads are not read:
-/// of very many objects few are asked for after a start, and a head is most of what one takes in
-/// memory.
+/// of very many objects few are asked for after a start.
 pub(crate) fn read(text: &[u8]) -> Option<Journal> {
     let (Line::<IgnoredAny>::Object(identity), first) = decode(text)? else { return None };
     if identity.version != VERSION {
@@ -135,7 +158,7 @@ pub(crate) fn read(text: &[u8]) -> Option<Journal> {
     let at = first + length;
     let mut journal = Journal {
         identity,
-        head: first..at,
+        head: HeadLine::new(text, first..at),
         records: Vec::new(),
         verified: false,
         pinned: false,
@@ -144,19 +167,21 @@ pub(crate) fn read(text: &[u8]) -> Option<Journal> {
     while let Some((line, length)) = text.get(journal.length..).and_then(decode) {
         let place = journal.length..journal.length + length;
         journal.length = place.end;
-        journal.apply(line, place);
+        match line {
+            Line::Head(_) => journal.head = HeadLine::new(text, place),
+            line => journal.apply(line),
+        }
     }
     Some(journal)
 }
 
 impl Journal {
-    fn apply(&mut self, line: Line<IgnoredAny>, place: Range<usize>) {
+    fn apply(&mut self, line: Line<IgnoredAny>) {
         match line {
-            Line::Head(_) => self.head = place,
             Line::Bytes(from, to, crc) if from < to => {
                 self.records.push(Record { bytes: from..to, crc });
             }
-            Line::Object(_) | Line::Bytes(..) => {}
+            Line::Object(_) | Line::Head(_) | Line::Bytes(..) => {}
             Line::Lost(from, to) => {
                 self.records.retain(|r| r.bytes.end <= from || r.bytes.start >= to);
                 self.verified = false;

@@ -129,11 +129,15 @@ impl Place<'_> {
         (&file).read_exact(text).ok()?;
         // Without a length nobody knows where the rest would belong.
         let told = read(text).filter(|told| told.identity.total.is_some())?;
-        let journal_path = self.folder.join(journal);
+        let (journal_path, used) = (self.folder.join(journal), last_use(&metadata));
         if length > told.length {
             // The next line begins where the last whole one ends.
             let writable = OpenOptions::new().write(true).open(&journal_path);
-            writable.and_then(|file| file.set_len(told.length as u64)).ok()?;
+            let cut = |file: File| {
+                file.set_len(told.length as u64)?;
+                file.set_modified(used.into())
+            };
+            writable.and_then(cut).ok()?;
         }
         let mut records = told.records;
         records.retain(|record| told.identity.total.is_some_and(|all| record.bytes.end <= all));
@@ -145,7 +149,7 @@ impl Place<'_> {
             records,
             verified: told.verified,
             pinned: told.pinned,
-            used: last_use(&metadata),
+            used,
             data_path: self.folder.join(data),
             journal_path,
             seen: false,
