@@ -15,11 +15,13 @@ mod gather;
 mod junit;
 mod live;
 mod site_file;
+pub mod vpn;
 mod wanted;
 
 pub use choices::{Choices, Confirmation, hosts};
 pub use daemon::ThroughHost;
 pub use fleet::Fleet;
+pub use flow::Mirroring;
 pub use junit::Report;
 pub use site_file::Loaded;
 pub use wanted::wanted;

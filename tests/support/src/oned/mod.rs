@@ -5,12 +5,15 @@
 //! its answers what oned does after its own: networks become ready, hosts are monitored, images
 //! are copied, machines are placed and end, deleted objects go.
 //!
+//! Accounting plays a file of history records.
+//!
 //! Not simulated: storage, quotas, access rules beyond "oneadmin's group may all, others see
 //! their own", federation, hooks, and everything of machines beyond placing, holding and ending.
 //!
 //! Way of a call: `server` reads it, `methods` finds out who asks and which method it is, the
 //! files beside it do it, `render` writes objects, `state` keeps them.
 
+mod accounting;
 mod changes;
 mod creation;
 mod life;
