@@ -20,7 +20,7 @@ use stratus_terminal::{
 #[derive(Parser)]
 #[command(name = "stratus-accounting", version, after_help = EXAMPLES)]
 struct Arguments {
-    /// The site file; the sections [monitor] and [accounting] are read
+    /// The site file; its sections `[monitor]` and `[accounting]` are read
     #[arg(
         long,
         value_name = "FILE",
