@@ -15,6 +15,7 @@ mod gather;
 mod junit;
 mod live;
 mod site_file;
+mod trial;
 mod wanted;
 
 pub use choices::{Choices, Confirmation};

@@ -27,6 +27,7 @@ impl Daemon for Oned {
     async fn machine_boots(&self, _: &HostName, _: &NetworkName) -> Verdict {
         Verdict::Unknown("not tried".into())
     }
+    async fn finish(&self) {}
 }
 
 async fn look(checks: Vec<(&str, Check)>) -> Vec<Verdict> {

@@ -26,6 +26,7 @@ pub(crate) fn settings(folder: &Path) -> Settings {
         oneadmin: AUTH.to_owned(),
         delays: Delays::default(),
         probe: None,
+        drivers: false,
     }
 }
 

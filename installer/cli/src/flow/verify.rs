@@ -99,7 +99,7 @@ fn is_named(id: &str, pattern: &str) -> bool {
 /// Looks at promises.
 pub(crate) async fn look(site: &Site, fleet: &Fleet, promises: &[Promise]) -> Vec<Outcome> {
     let daemon: Box<dyn Daemon> = match client(site, fleet).await {
-        Ok(client) => Box::new(Eyes(client)),
+        Ok(client) => Box::new(Eyes::new(client, site, fleet)),
         Err(error) => Box::new(Away(format!("{error:#}"))),
     };
     let parallel = usize::from(site.ssh.parallel).max(1);
@@ -151,6 +151,8 @@ impl Daemon for Away {
     async fn machine_boots(&self, _: &HostName, _: &NetworkName) -> Verdict {
         Verdict::Unknown(self.0.clone())
     }
+
+    async fn finish(&self) {}
 }
 
 #[cfg(test)]

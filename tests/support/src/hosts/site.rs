@@ -6,6 +6,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What a container has not and every machine has: a kernel of its own with its drivers, of which only
+/// those that guests need are kept. It is not the one that runs.
+const KERNEL: &str = r#"set -e
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends kmod > /dev/null
+cd /var/tmp
+apt-get download -qq "$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image.*\)/\1/p' | head -n 1)"
+dpkg-deb -x linux-image-*.deb kernel
+mv kernel/boot/vmlinuz-* /boot/
+mv kernel/lib/modules /usr/lib/modules
+rm -r kernel linux-image-*.deb
+cd /usr/lib/modules/*
+find kernel -name '*.ko' | grep -v -E '/(virtio|scsi|cdrom|ata|core)/|/(net_failover|virtio_net)\.ko' | xargs rm
+depmod "${PWD##*/}"
+"#;
+
 /// Hosts of a lab, the first of them the front-end, and their site file.
 pub struct Site {
     /// The hosts in order.
@@ -21,7 +37,9 @@ impl Site {
     /// # Panics
     /// The bench does not come up.
     pub fn with_libvirt<const N: usize>(names: [&str; N]) -> Self {
-        Self::of(names.map(HostSetup::new), Standins::default().with_libvirt())
+        let site = Self::of(names.map(HostSetup::new), Standins::default().with_libvirt());
+        site.hosts[0].run(KERNEL).good();
+        site
     }
 
     /// These hosts, with these packages.

@@ -317,7 +317,7 @@ fn image(state: &State, o: &Object) -> String {
     let datastore = field("DATASTORE_ID");
     let store = datastore.parse().map(|id| state.name_of(Kind::Datastore, id)).unwrap_or_default();
     let source = if o.state == 1 {
-        format!("/var/lib/one//datastores/{datastore}/{:032x}", o.id)
+        super::drivers::source(o)
     } else {
         String::new()
     };
