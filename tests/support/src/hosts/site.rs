@@ -1,6 +1,7 @@
 //! A site of bare hosts, with a site file and everything that `stratus-install` needs to set it up.
 
 use super::{Host, HostSetup, Lab, Standins, Tree};
+use crate::oned::Real;
 use crate::{Output, program, run};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,12 @@ cd /usr/lib/modules/*
 find kernel -name '*.ko' | grep -v -E '/(virtio|scsi|cdrom|ata|core)/|/(net_failover|virtio_net)\.ko' | xargs rm
 depmod "${PWD##*/}"
 "#;
+
+/// The neighbour entry of an address, once it answers.
+const SEE: &str = "for try in $(seq 240); do
+    ping -n -q -c 1 -W 1 $1 > /dev/null 2>&1 && exec ip neigh show to $1
+    sleep 0.3
+done";
 
 /// Hosts of a lab, the first of them the front-end, and their site file.
 pub struct Site {
@@ -45,8 +52,13 @@ impl Site {
     /// These hosts, with these packages.
     ///
     /// # Panics
-    /// The bench does not come up.
+    /// The bench does not come up, or the environment asks for a real oned.
     pub fn of<const N: usize>(setups: [HostSetup; N], standins: Standins) -> Self {
+        assert!(
+            Real::named().is_none(),
+            "this test installs its own front-end, with the simulator inside: it says nothing of the oned \
+             that STRATUS_TEST_ONED names. `--test opennebula` tests that one, and `stratus-test` its site"
+        );
         let lab = Lab::start();
         let hosts = lab.boot(setups);
         let oned = program("oned-simulator").get_program().to_owned();
@@ -101,6 +113,13 @@ opennebula_key = "repo2.key"
         let mut command = self.lab.command(program(name).get_program());
         command.args(arguments).arg("--config").arg(&self.file);
         command
+    }
+
+    /// Waits until an address answers the lab, which is a stranger to the site, and tells the hardware
+    /// address that it answers from; nothing where it is silent for minutes.
+    pub fn sees(&self, address: &str) -> String {
+        let out = run(self.lab.command("sh").args(["-c", SEE, "sh", address]));
+        out.stdout.split_whitespace().skip_while(|word| *word != "lladdr").nth(1).unwrap_or_default().to_owned()
     }
 
     /// The file trees of all hosts.

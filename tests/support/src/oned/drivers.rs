@@ -104,8 +104,14 @@ impl Job {
     pub(super) async fn work(&self) -> Outcome {
         match self {
             Self::Copy(_, from, to) => {
-                let copied = tokio::fs::copy(from, to).await;
-                copied.map(drop).map_err(|e| (0, format!("cannot copy {}: {e}", from.display())))
+                let copied = async {
+                    if let Some(folder) = to.parent() {
+                        tokio::fs::create_dir_all(folder).await?;
+                    }
+                    tokio::fs::copy(from, to).await
+                };
+                let told = |e| (0, format!("cannot copy {} to {}: {e}", from.display(), to.display()));
+                copied.await.map(drop).map_err(told)
             }
             Self::Remove(_, file) => {
                 // An image that was never copied has no file.

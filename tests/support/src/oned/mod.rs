@@ -23,6 +23,7 @@ mod life;
 mod machines;
 mod methods;
 mod networks;
+mod real;
 mod reads;
 mod render;
 mod server;
@@ -30,5 +31,6 @@ mod settings;
 mod state;
 mod users;
 
+pub use real::Real;
 pub use server::{Oned, serve};
 pub use settings::{Delays, Settings};
