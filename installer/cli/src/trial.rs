@@ -13,7 +13,7 @@ use stratus_execute::host::Host;
 use stratus_execute::verify::{Tiny, Verdict};
 use stratus_opennebula::{Client, Error, HostId, MachineAction, MachineId, Nic, Recovery};
 use stratus_site::{HostName, NetworkName, Site};
-use stratus_terminal::warn;
+use stratus_terminal::{note, warn};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
@@ -23,8 +23,13 @@ const STEP: Duration = Duration::from_mins(3);
 /// How long the machine may take to answer once it runs: emulated ones on a busy host are slow.
 const ANSWER: Duration = Duration::from_mins(2);
 /// What the machine says when it will never answer.
-const LOST: [&str; 5] =
-    ["stratus: there is no", "stratus: no server", "stratus: the context", "was not taken", "Kernel panic"];
+const LOST: [&str; 5] = [
+    "stratus: there is no",
+    "stratus: no server",
+    "stratus: the context",
+    "was not taken",
+    "Kernel panic",
+];
 /// What the machine says when frames went out and came back.
 const REACHES: [&str; 2] = ["stratus: eth0 has", " answers"];
 
@@ -38,7 +43,8 @@ pub(crate) struct Trials {
     /// Made for the first trial, used by all.
     tiny: OnceCell<Result<Tiny, Verdict>>,
     images: OnceCell<Result<Images, Verdict>>,
-    interrupted: watch::Receiver<bool>,
+    /// How often the run was interrupted.
+    interrupted: watch::Receiver<u8>,
 }
 
 type Trial<T> = Result<T, Verdict>;
@@ -61,7 +67,7 @@ impl Trials {
             dhcp: served.map(|n| n.name.clone()).collect(),
             tiny: OnceCell::new(),
             images: OnceCell::new(),
-            interrupted: interruption(),
+            interrupted: interruptions(),
         }
     }
 
@@ -86,15 +92,18 @@ impl Trials {
         let trial = Running { trials: self, client, host, machine, asks };
         let found = tokio::select! {
             found = trial.run(place.id) => found,
-            () = self.interruption() => Err(interrupted()),
+            () = self.interruption(1) => Err(interrupted()),
         };
-        let ended = trial.end().await;
+        let ended = tokio::select! {
+            ended = trial.end() => ended,
+            () = self.interruption(2) => Err(Verdict::Unknown(format!("the tiny machine {machine} is left"))),
+        };
         found.and(ended)
     }
 
     /// The tiny machine and its images. Nothing new is begun after an interruption.
     async fn made(&self, client: &Client) -> Trial<(&Tiny, &Images)> {
-        if *self.interrupted.borrow() {
+        if *self.interrupted.borrow() > 0 {
             return Err(interrupted());
         }
         let tiny = self.tiny.get_or_init(|| Tiny::make(&*self.frontend, self.names.folder())).await;
@@ -105,28 +114,39 @@ impl Trials {
             let ready = client.wait_image_ready(image, STEP);
             let ready = tokio::select! {
                 ready = ready => ready,
-                () = self.interruption() => return Err(interrupted()),
+                () = self.interruption(1) => return Err(interrupted()),
             };
             ready.map_err(failed("OpenNebula does not copy the tiny machine's files"))?;
         }
         Ok((tiny, images))
     }
 
-    async fn interruption(&self) {
+    /// Waits until the run was interrupted so often.
+    async fn interruption(&self, times: u8) {
         // The sender lives as long as the task that listens: for ever.
-        let _ = self.interrupted.clone().wait_for(|interrupted| *interrupted).await;
+        let _ = self.interrupted.clone().wait_for(|so_often| *so_often >= times).await;
     }
 
     /// Takes the images and files away.
     pub(crate) async fn finish(&self, client: &Client) {
-        if self.tiny.initialized() {
-            self.names.remove_images(client, STEP).await;
-            let folder = self.names.folder();
-            if let Err(Verdict::Unknown(why) | Verdict::NotMet(why)) =
-                Tiny::clear(&*self.frontend, folder).await
-            {
-                warn(&format!("`{folder}` is left on the front-end: {why}"));
+        if !self.tiny.initialized() {
+            return;
+        }
+        tokio::select! {
+            () = self.take_away(client) => {}
+            () = self.interruption(2) => {
+                warn(&format!("images and files named `{}…` are left", self.names.folder()));
             }
+        }
+    }
+
+    async fn take_away(&self, client: &Client) {
+        self.names.remove_images(client, STEP).await;
+        let folder = self.names.folder();
+        if let Err(Verdict::Unknown(why) | Verdict::NotMet(why)) =
+            Tiny::clear(&*self.frontend, folder).await
+        {
+            warn(&format!("`{folder}` is left on the front-end: {why}"));
         }
     }
 }
@@ -135,17 +155,22 @@ fn interrupted() -> Verdict {
     Verdict::Unknown("the run was interrupted".to_owned())
 }
 
-/// Turns true with the first Ctrl-C or order to end: what was made is taken away before the end.
-fn interruption() -> watch::Receiver<bool> {
-    let (sender, receiver) = watch::channel(false);
+/// Counts Ctrl-C and orders to end: after the first, what was made is taken away before the end; the
+/// second ends that too.
+fn interruptions() -> watch::Receiver<u8> {
+    let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {
         if let Ok(mut end) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = end.recv() => {}
+            for times in 1..=2 {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = end.recv() => {}
+                }
+                if times == 1 {
+                    note("taking away what was made; again to end at once");
+                }
+                sender.send_replace(times);
             }
-            // Nobody may be left to hear it.
-            let _ = sender.send(true);
         }
         sender.closed().await;
     });
@@ -165,7 +190,8 @@ impl Running<'_> {
     async fn run(&self, place: HostId) -> Trial<()> {
         let (client, host) = (self.client, self.host);
         let deployed = client.deploy_machine(self.machine, place, true).await;
-        deployed.map_err(failed(format!("OpenNebula does not place the tiny machine on {host}")))?;
+        deployed
+            .map_err(failed(format!("OpenNebula does not place the tiny machine on {host}")))?;
         let running = client.wait_machine_running(self.machine, STEP).await;
         let running = match running {
             Ok(running) => running,

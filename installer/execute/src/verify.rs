@@ -9,9 +9,9 @@ use futures_util::stream::{self, StreamExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-pub use tiny::Tiny;
 use stratus_plan::promise::{Check, Promise};
 use stratus_site::{HostName, NetworkName};
+pub use tiny::Tiny;
 
 /// What a look at a promise gave.
 #[derive(Clone, Debug, PartialEq, Eq)]

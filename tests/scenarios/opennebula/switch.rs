@@ -24,7 +24,8 @@ async fn the_oned_that_is_named_is_the_one_that_is_tested() {
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
     // Its first network came and went there.
     let client = client(&named.url(), auth);
-    let template = Attributes::new().with("NAME", "next").with("VN_MAD", "dummy").with("BRIDGE", "br0");
+    let template =
+        Attributes::new().with("NAME", "next").with("VN_MAD", "dummy").with("BRIDGE", "br0");
     let next = client.allocate_network(&template, None).await.unwrap();
     assert_eq!(next.0, 1);
     client.wait_network_ready(next, PATIENCE).await.unwrap();
@@ -39,7 +40,8 @@ fn half_of_the_switch_is_refused() {
         let find = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
         Real::of(find).map(|real| real.map(|real| (real.url, real.auth)))
     };
-    let (url, auth) = (("STRATUS_TEST_ONED", "http://h:2633/RPC2"), ("STRATUS_TEST_ONE_AUTH", "u:p"));
+    let (url, auth) =
+        (("STRATUS_TEST_ONED", "http://h:2633/RPC2"), ("STRATUS_TEST_ONE_AUTH", "u:p"));
     assert_eq!(of(&[]), Ok(None));
     assert_eq!(of(&[url, auth]), Ok(Some((url.1.to_owned(), "u:p".to_owned()))));
     assert!(of(&[url]).unwrap_err().contains("STRATUS_TEST_ONE_AUTH"));

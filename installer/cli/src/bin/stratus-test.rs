@@ -7,7 +7,7 @@ use common::{Common, block_on};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use stratus_installer::{Report, flow};
-use stratus_terminal::{Exit, arguments, run};
+use stratus_terminal::{Exit, arguments, run_service};
 
 /// Tests a site: each promise is looked at from the host where it matters.
 ///
@@ -35,7 +35,8 @@ const EXAMPLES: &str = "Examples:
   stratus-test --config site.toml machine:node01 --junit report.xml";
 
 fn main() -> ExitCode {
-    run(|| block_on(task(arguments())))
+    // What a signal means is for the flow to say: it takes away first what it made.
+    run_service(|| block_on(task(arguments())))
 }
 
 async fn task(Arguments { common, list, junit, names }: Arguments) -> anyhow::Result<Exit> {

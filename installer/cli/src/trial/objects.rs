@@ -4,7 +4,8 @@ use super::{Trial, failed};
 use std::time::Duration;
 use stratus_execute::verify::{Tiny, Verdict};
 use stratus_opennebula::{
-    Attributes, Client, DatastoreId, DatastoreType, Error, ImageId, MachineAction, MachineFilter, Page,
+    Attributes, Client, DatastoreId, DatastoreType, Error, ImageId, MachineAction, MachineFilter,
+    Page,
 };
 use stratus_site::{HostName, NetworkName};
 use stratus_terminal::warn;
@@ -52,7 +53,9 @@ impl Names {
 
     /// Gives the files to OpenNebula, after what killed runs left is gone. They are not copied yet.
     pub(super) async fn register(&self, client: &Client, tiny: &Tiny) -> Trial<Images> {
-        self.sweep(client).await.map_err(failed("OpenNebula does not name its machines and images"))?;
+        self.sweep(client)
+            .await
+            .map_err(failed("OpenNebula does not name its machines and images"))?;
         let stores = client.datastores().await;
         let stores = stores.map_err(failed("OpenNebula does not name its datastores"))?;
         let Some(files) = stores.iter().find(|store| store.kind == DatastoreType::File) else {

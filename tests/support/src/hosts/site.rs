@@ -119,7 +119,12 @@ opennebula_key = "repo2.key"
     /// address that it answers from; nothing where it is silent for minutes.
     pub fn sees(&self, address: &str) -> String {
         let out = run(self.lab.command("sh").args(["-c", SEE, "sh", address]));
-        out.stdout.split_whitespace().skip_while(|word| *word != "lladdr").nth(1).unwrap_or_default().to_owned()
+        out.stdout
+            .split_whitespace()
+            .skip_while(|word| *word != "lladdr")
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The file trees of all hosts.

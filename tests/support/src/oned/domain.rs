@@ -66,7 +66,12 @@ pub(super) fn xml(machine: &Object, driver: &str, folder: &str, disk: usize) -> 
     let context = machine.attributes.values("CONTEXT").next();
     let target = context.and_then(|c| c.member("TARGET")).unwrap_or("hda");
     let bus = if target.starts_with("sd") { "scsi" } else { "sata" };
-    let nics: String = machine.attributes.values("NIC").enumerate().map(|(n, nic)| interface(id, n, nic)).collect();
+    let nics: String = machine
+        .attributes
+        .values("NIC")
+        .enumerate()
+        .map(|(n, nic)| interface(id, n, nic))
+        .collect();
     let raw = machine.attributes.values("RAW").next();
     let raw = raw.and_then(|raw| raw.member("DATA")).unwrap_or_default();
     format!(

@@ -110,7 +110,8 @@ impl Job {
                     }
                     tokio::fs::copy(from, to).await
                 };
-                let told = |e| (0, format!("cannot copy {} to {}: {e}", from.display(), to.display()));
+                let told =
+                    |e| (0, format!("cannot copy {} to {}: {e}", from.display(), to.display()));
                 copied.await.map(drop).map_err(told)
             }
             Self::Remove(_, file) => {
@@ -122,7 +123,9 @@ impl Job {
             Self::End(_, None) => Ok(()),
             Self::End(id, Some(host)) => {
                 let line = include_str!("drivers/end.sh");
-                shell(line, &[("ID", &id.to_string()), ("HOST", host)], "").await.map_err(|e| (3, e))
+                shell(line, &[("ID", &id.to_string()), ("HOST", host)], "")
+                    .await
+                    .map_err(|e| (3, e))
             }
         }
     }

@@ -39,8 +39,9 @@ pub(super) fn step(
             }
         }
     }
-    let by_drivers =
-        |m: &Object| settings.drivers && (m.leaving || MachineState::from(m.state) == MachineState::Active);
+    let by_drivers = |m: &Object| {
+        settings.drivers && (m.leaving || MachineState::from(m.state) == MachineState::Active)
+    };
     let machines = state.objects(Kind::Machine).filter(|m| due(m) && !by_drivers(m));
     let machines: Vec<_> = machines.map(|m| m.id).collect();
     for id in machines {

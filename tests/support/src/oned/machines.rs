@@ -101,10 +101,16 @@ impl Work<'_> {
         for (wish, name) in [("KERNEL_DS", "KERNEL"), ("INITRD_DS", "INITRD")] {
             let Some(file) = value.member(wish) else { continue };
             let id = file.strip_prefix("$FILE[IMAGE_ID=").and_then(|id| id.strip_suffix(']'));
-            let image = id.and_then(|id| id.parse().ok()).and_then(|id| self.state.get(Kind::Image, id));
+            let image =
+                id.and_then(|id| id.parse().ok()).and_then(|id| self.state.get(Kind::Image, id));
             match image.filter(|image| image.state == 1) {
                 Some(image) => members.push((name.to_owned(), source(image))),
-                None => return Self::refused(0x2000, format!("{wish}: {file} is no image that is ready")),
+                None => {
+                    return Self::refused(
+                        0x2000,
+                        format!("{wish}: {file} is no image that is ready"),
+                    );
+                }
             }
         }
         Ok(Attribute::Vector(members))
@@ -158,7 +164,9 @@ impl Work<'_> {
         let machine = self.object(Kind::Machine, id, "MANAGE")?;
         match (action.as_str(), machine.state) {
             // Not while a driver is at work on it.
-            ("terminate" | "terminate-hard", state) if matches!(state, 1..=5 | 8 | 9) && machine.lcm_state != 2 => {
+            ("terminate" | "terminate-hard", state)
+                if matches!(state, 1..=5 | 8 | 9) && machine.lcm_state != 2 =>
+            {
                 (machine.leaving, machine.due) = (true, due);
                 if machine.state == 3 {
                     machine.lcm_state = 12;
