@@ -59,7 +59,7 @@ ip addr add "$ip/${mask:-24}" dev eth0
 echo "$ip" "$router" > /lease' > /bin/bound
         chmod 755 /bin/bound
         say "asking for an address by DHCP"
-        udhcpc -i eth0 -s /bin/bound -q -n -t 10 -T 3 > /dev/null 2>&1
+        udhcpc -i eth0 -s /bin/bound -q -n -t 8 -T 2 > /dev/null 2>&1
         [ -e /lease ] || { say "no server gave an address by DHCP"; stay; }
         read -r address gateway others < /lease
         say "eth0 has $address from DHCP"
