@@ -84,7 +84,7 @@ fn a_machine_is_seen_and_gone(site: &Site, report: &Path) {
     assert_eq!(seen, "02:00:0a:4d:00:64");
     for host in &site.hosts[..2] {
         let left = host.run(
-            "virsh -q list --all --name 2> /dev/null | grep . ; ls -d /var/tmp/stratus-test-* \
+            "virsh -q list --all --name 2> /dev/null | grep . ; ls -d /var/tmp/stratus-test-* /var/log/libvirt/qemu/stratus-test-* \
              /var/lib/one/datastores/0/* /var/lib/one/datastores/2/* 2> /dev/null; true",
         );
         assert_eq!(left.good().stdout.trim(), "", "on {}", host.name());

@@ -35,7 +35,7 @@ fn until(host: &Host, line: &str) {
 
 /// Nothing of a trial is left: no domain, no files, no image.
 fn nothing_is_left(host: &Host) {
-    let left = "virsh -q list --all --name | grep . ; ls -d /var/tmp/stratus-test-* \
+    let left = "virsh -q list --all --name | grep . ; ls -d /var/tmp/stratus-test-* /var/log/libvirt/qemu/stratus-test-* \
         /var/lib/one/datastores/0/* /var/lib/one/datastores/2/* 2> /dev/null; true";
     assert_eq!(host.run(left).good().stdout.trim(), "");
 }

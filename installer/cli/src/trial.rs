@@ -12,7 +12,7 @@ use std::time::Duration;
 use stratus_execute::host::Host;
 use stratus_execute::verify::{Tiny, Verdict};
 use stratus_opennebula::{Client, Error, HostId, MachineAction, MachineId, Nic, Recovery};
-use stratus_site::{HostName, NetworkName, Site};
+use stratus_site::{HostName, Network, NetworkName, Site, Transport};
 use stratus_terminal::{note, warn};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OnceCell, watch};
@@ -59,7 +59,7 @@ fn failed(step: impl std::fmt::Display) -> impl FnOnce(Error) -> Verdict {
 
 impl Trials {
     pub(crate) fn new(site: &Site, fleet: &Fleet) -> Self {
-        let served = site.networks.iter().filter(|n| n.dhcp.is_some());
+        let served = site.networks.iter().filter(|n| is_served(n));
         Self {
             names: Names::new(),
             hosts: fleet.hosts.clone(),
@@ -149,6 +149,11 @@ impl Trials {
             warn(&format!("`{folder}` is left on the front-end: {why}"));
         }
     }
+}
+
+/// Whether the front-end's DHCP service knows the network: it has no interface of a tagged one.
+fn is_served(network: &Network) -> bool {
+    network.dhcp.is_some() && matches!(network.transport, Transport::Bridge(_))
 }
 
 fn interrupted() -> Verdict {

@@ -47,8 +47,9 @@ impl Names {
         &self.folder
     }
 
+    /// Where libvirt keeps logs itself: nothing else forbids it to write there.
     pub(super) fn console(&self, host: &HostName) -> String {
-        format!("/var/tmp/{}-{}.console", self.name, host.short())
+        format!("/var/log/libvirt/qemu/{}-{}.console", self.name, host.short())
     }
 
     /// Gives the files to OpenNebula, after what killed runs left is gone. They are not copied yet.

@@ -24,5 +24,7 @@ console_said() { [ ! -e "$1" ] || tail -c 4096 "$1" | tr -cd '\n -~' | tail -n 2
 # 1: a folder or file of this run or, by its age, of one that was killed.
 tiny_clear() {
     rm -rf "$1"
-    find /var/tmp -maxdepth 1 -name 'stratus-test-[0-9]*' -user root -mmin +30 -exec rm -rf {} + || :
+    for folder in /var/tmp /var/log/libvirt/qemu; do
+        [ ! -d $folder ] || find $folder -maxdepth 1 -name 'stratus-test-[0-9]*' -mmin +30 -user root -exec rm -rf {} + || :
+    done
 }

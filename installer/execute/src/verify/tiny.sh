@@ -110,5 +110,6 @@ tiny_build() {
     cp -L "$kernel" "$1/kernel" || cannot "$kernel cannot be copied"
     rm -r "$root"
     chmod 644 "$1/kernel" "$1/initrd"
-    if command -v busybox > /dev/null; then echo dhcp; else echo context; fi
+    # Not every busybox has all programs.
+    if busybox --list 2> /dev/null | grep -q -x udhcpc; then echo dhcp; else echo context; fi
 }
