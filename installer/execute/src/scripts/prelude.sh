@@ -16,7 +16,22 @@ beside() { printf '%s/.%s.stratus-new\n' "${1%/*}" "${1##*/}"; }
 
 mkdir -p "$R/var/lib/stratus"
 (umask 077 && mkdir -p "$S/before" "$S/after" "$S/seen" "$S/work")
-# What a step that was cut off left half done is nobody's: one step at a time works on a host.
+# One step at a time works on a host. An asker that was killed may have left one at work, and what
+# that one has under way is not to be broken. The folder itself is the lock; it ends with the step.
+exec 9< "$S"
+at_work() {
+    for fd in /proc/[0-9]*/fd/9; do
+        [ "$(readlink "$fd" 2>/dev/null)" = "$S" ] || continue
+        number=${fd#/proc/} number=${number%%/*}
+        [ "$number" = $$ ] || printf ' %s (process %s)' "$(cat "/proc/$number/comm" 2>/dev/null)" "$number"
+    done
+}
+tries=0
+until flock -n 9 || { doing "waiting for an earlier step, still at work here:$(at_work)"; flock -w 5 9; }; do
+    tries=$((tries + 1))
+    [ $tries -lt 120 ] || die "an earlier step is still at work on this host:$(at_work); see what it waits for, and end it if need be"
+done
+# What a step that was cut off left half done is nobody's.
 rm -f "$S/work"/*
 
 # remember FILE LINE: adds a line to a list, once.

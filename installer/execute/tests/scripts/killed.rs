@@ -3,6 +3,8 @@
 use crate::bench::{Bench, mine};
 use crate::files::{block, file};
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::io::{BufRead, BufReader};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use stratus_plan::step::{OurShare, Step};
 
@@ -74,4 +76,35 @@ fn a_unit() {
 fn packages() {
     let step = Step::Packages { names: ["one".into(), "two".into()].into() };
     converges(&step, crate::system::debian);
+}
+
+/// Whoever was killed may have left a step at work on the host; the next one does not meddle.
+#[test]
+fn a_step_waits_for_one_that_is_still_at_work() {
+    let bench = Bench::new();
+    crate::system::debian(&bench);
+    bench
+        .program("apt-get", ": > \"$T/begun\"; read -r _ < \"$T/go\"; echo one >> \"$T/packages\"");
+    let folder = bench.root().parent().unwrap().to_owned();
+    let (begun, go) = (folder.join("begun"), folder.join("go"));
+    assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
+
+    let packages = Step::Packages { names: ["one".into()].into() };
+    let first = bench.start(&bench.work(&packages));
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !begun.exists() {
+        assert!(Instant::now() < patience, "apt-get was never called");
+        std::thread::yield_now();
+    }
+    let mut second = bench.start(&bench.work(&file("/etc/a.conf", "ours\n", OurShare::Whole)));
+    let said = BufReader::new(second.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(said.contains("waiting for an earlier step") && said.contains("process "), "{said}");
+    assert!(!bench.at("/etc/a.conf").exists());
+
+    std::fs::write(&go, "\n").unwrap();
+    for child in [first, second] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(std::fs::read_to_string(bench.at("/etc/a.conf")).unwrap(), "ours\n");
 }

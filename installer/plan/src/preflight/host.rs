@@ -123,9 +123,11 @@ fn clock(about: &About) -> Vec<Finding> {
 }
 
 fn lock(about: &About) -> Vec<Finding> {
-    let cure = "wait until it is done; it may be the unattended upgrade";
+    // No more than a warning: the steps wait for the lock, and what holds it is often the
+    // unattended upgrade, or what an apply that was cut off had under way.
+    let cure = "packages wait for it for up to 10 min; look at it there when that is not enough";
     let text = about.told.package_lock.as_ref();
-    text.map(|who| about.refuse(format!("{who} holds the package manager's lock"), cure))
+    text.map(|who| about.warn(format!("{who} holds the package manager's lock"), cure))
         .into_iter()
         .collect()
 }
