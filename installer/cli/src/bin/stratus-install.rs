@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use common::{Common, block_on};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratus_installer::{Choices, Confirmation, Report, flow};
+use stratus_installer::{Choices, Confirmation, Report, flow, flow::Pick};
 use stratus_site::HostName;
 use stratus_terminal::{Exit, arguments, run_service};
 
@@ -57,6 +57,9 @@ enum Task {
         /// Write the results as JUnit XML.
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+        /// Leave the tests of this name out; `*` stands for anything: `machine:*` starts no machines.
+        #[arg(long, value_name = "NAME")]
+        without: Vec<String>,
     },
     /// Who did what and when, and what is under way.
     Status,
@@ -105,7 +108,10 @@ async fn task(Arguments { common, verbose, yes, task }: Arguments) -> anyhow::Re
         Some(Task::Preflight) => flow::preflight(&choices).await,
         Some(Task::Plan) => flow::plan(&choices).await,
         Some(Task::Apply) => flow::apply(&choices).await,
-        Some(Task::Verify { junit }) => flow::verify(&choices, &Report { junit }).await,
+        Some(Task::Verify { junit, without }) => {
+            let pick = Pick { names: Vec::new(), without };
+            flow::verify(&choices, &pick, &Report { junit }).await
+        }
         Some(Task::Status) => flow::status(&choices).await,
         Some(Task::Drift) => flow::drift(&choices).await,
         Some(Task::AddNode { host }) => flow::add_node(&choices, host).await,
