@@ -74,10 +74,11 @@ fn a_site_is_installed_verified_changed_and_given_back() {
 /// The machine that `verify` starts is a real one: the lab, which is a stranger to the site, sees it at
 /// the address that OpenNebula leased, with the hardware address that belongs to it. Nothing is left.
 fn a_machine_is_seen_and_gone(site: &Site, report: &Path) {
-    let mut verify = site.command("stratus-install", &["verify", "--junit"]);
-    verify.arg(report).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let verify = verify.spawn().unwrap();
-    let seen = site.sees("10.77.0.100");
+    let arguments = ["verify", "--junit", report.to_str().unwrap()];
+    let mut verify = site.command("stratus-install", &arguments);
+    verify.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut verify = verify.spawn().unwrap();
+    let seen = site.sees("10.77.0.100", &mut verify);
     let out = verify.wait_with_output().unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert_eq!(out.status.code(), Some(0), "{}{}", said(&out.stdout), said(&out.stderr));

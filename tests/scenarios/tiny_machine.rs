@@ -49,8 +49,8 @@ fn a_machine_asks_for_its_address_and_always_goes() {
     site.install(&["apply", "--yes"]).good();
 
     // The lab's own bridge is a stranger to OpenNebula: it sees the machine while it is there.
-    let running = trial(&site);
-    let seen = site.sees(ADDRESS);
+    let mut running = trial(&site);
+    let seen = site.sees(ADDRESS, &mut running);
     let out = running.wait_with_output().unwrap();
     assert_eq!(told(&out), ("kept".to_owned(), String::new()), "{}", one.journal());
     assert_eq!(seen, MAC);

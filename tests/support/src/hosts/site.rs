@@ -5,7 +5,7 @@ use crate::oned::Real;
 use crate::{Output, program, run};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// What a container has not and every machine has: a kernel of its own with its drivers, of which only
 /// those that guests need are kept. It is not the one that runs.
@@ -22,12 +22,6 @@ cd /usr/lib/modules/*
 find kernel -name '*.ko' | grep -v -E '/(virtio|scsi|cdrom|ata|core)/|/(net_failover|virtio_net)\.ko' | xargs rm
 depmod "${PWD##*/}"
 "#;
-
-/// The neighbour entry of an address, once it answers.
-const SEE: &str = "for try in $(seq 240); do
-    ping -n -q -c 1 -W 1 $1 > /dev/null 2>&1 && exec ip neigh show to $1
-    sleep 0.3
-done";
 
 /// Hosts of a lab, the first of them the front-end, and their site file.
 pub struct Site {
@@ -116,15 +110,21 @@ opennebula_key = "repo2.key"
     }
 
     /// Waits until an address answers the lab, which is a stranger to the site, and tells the hardware
-    /// address that it answers from; nothing where it is silent for minutes.
-    pub fn sees(&self, address: &str) -> String {
-        let out = run(self.lab.command("sh").args(["-c", SEE, "sh", address]));
-        out.stdout
-            .split_whitespace()
-            .skip_while(|word| *word != "lladdr")
-            .nth(1)
-            .unwrap_or_default()
-            .to_owned()
+    /// address that it answers from; nothing where it was silent as long as the program ran.
+    ///
+    /// # Panics
+    /// The program cannot be waited for.
+    pub fn sees(&self, address: &str, program: &mut Child) -> String {
+        while program.try_wait().expect("the program is a child").is_none() {
+            let ping = ["-n", "-q", "-c", "1", "-W", "1", address];
+            if run(self.lab.command("ping").args(ping)).code == 0 {
+                let entry = ["neigh", "show", "to", address];
+                let out = run(self.lab.command("ip").args(entry)).stdout;
+                let mut words = out.split_whitespace().skip_while(|word| *word != "lladdr");
+                return words.nth(1).unwrap_or_default().to_owned();
+            }
+        }
+        String::new()
     }
 
     /// The file trees of all hosts.
