@@ -117,8 +117,10 @@ fn a_site_file_is_good_or_every_problem_is_named() {
 fn a_host_that_the_site_does_not_have_is_usage() {
     let (_, told) = expect(2, "stratus-install", &["plan", "--limit", "node7.example.org"]);
     assert!(told.contains("the site has no host `node7.example.org`"), "{told}");
-    let (_, told) = expect(2, "stratus-install", &["plan", "--limit", "node1"]);
+    let (_, told) = expect(2, "stratus-install", &["plan", "--limit", "node1.example.com"]);
     assert!(told.contains("did you mean `node1.example.org`?"), "{told}");
+    let (_, told) = expect(2, "stratus-install", &["plan", "--limit", "node[2-1]"]);
+    assert!(told.contains("goes backwards"), "{told}");
     for task in ["add-node", "drain-node", "remove-node"] {
         let (_, told) = expect(2, "stratus-install", &[task, "node7.example.org", "--yes"]);
         assert!(told.contains("no node `node7.example.org`"), "{told}");
@@ -130,6 +132,13 @@ fn a_host_that_the_site_does_not_have_is_usage() {
     }
     let (plan, _) = expect(10, "stratus-install", &["plan", "--limit", "node1.example.org"]);
     assert!(plan.contains("node: node1.example.org\n") && !plan.contains("front-end:"), "{plan}");
+    // Short names, ranges and lists mean the same.
+    assert_eq!(expect(10, "stratus-install", &["plan", "--limit", "node1"]).0, plan);
+    let whole = ["plan", "--limit", "node1.example.org", "--limit", "node2.example.org"];
+    let (both, _) = expect(10, "stratus-install", &whole);
+    for hosts in ["node[1-2]", "node1,node2.example.org"] {
+        assert_eq!(expect(10, "stratus-install", &["plan", "--limit", hosts]).0, both, "{hosts}");
+    }
 }
 
 #[test]

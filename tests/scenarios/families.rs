@@ -168,6 +168,34 @@ fn a_bad_network_comes_back(site: &Site, break_it: &str, mend: &str) {
     node.run(mend).good();
 }
 
+/// A host that loses its power with a network that nobody confirmed starts with the old one, by
+/// itself.
+fn a_power_cut_brings_the_old_network_back(site: &mut Site) {
+    site.cut_before_confirmation(1);
+    let node = &site.hosts[1];
+    let on = node.run("ip -br -4 address show").good().stdout;
+    let address = format!("{}/24", node.address());
+    let with: Vec<_> = on.lines().filter(|line| line.contains(&address)).collect();
+    assert!(matches!(&with[..], [line] if line.starts_with("host0")), "{on}");
+    assert!(!node.run("ip -br link").good().stdout.contains("br0"));
+    for gone in ["/var/lib/stratus/installer/network/pending", REVERT_AT_BOOT] {
+        assert!(!node.has(gone), "{gone}");
+    }
+    node.run("test -d /var/lib/stratus/installer/network/reverted").good();
+}
+
+const REVERT_AT_BOOT: &str = "/etc/systemd/system/stratus-network-revert-boot.service";
+
+#[test]
+fn networkd_gives_the_address_to_the_bridge() {
+    let hosts = [bare("front", Base::Bookworm), bare("node1", Base::Bookworm)];
+    let mut site = Site::of(hosts, standins());
+    site.write("node1", "10.77.0.109", "");
+    a_power_cut_brings_the_old_network_back(&mut site);
+    comes_up(&site);
+    assert!(!site.hosts[1].has(REVERT_AT_BOOT));
+}
+
 #[test]
 fn ifupdown_gives_the_address_to_the_bridge() {
     let mut site = site_with(ifupdown, false);
@@ -176,6 +204,7 @@ fn ifupdown_gives_the_address_to_the_bridge() {
         "printf '%s\\n' '#!/bin/sh' '[ \"$IFACE\" != br0 ] || ip address flush dev br0' > {hook}; chmod 755 {hook}"
     );
     a_bad_network_comes_back(&site, &bad, &format!("rm {hook}"));
+    a_power_cut_brings_the_old_network_back(&mut site);
     comes_up(&site);
     the_bridge_stays(&mut site, "/etc/network/interfaces.d/stratus-br0");
 }
@@ -186,6 +215,7 @@ fn netplan_gives_the_address_to_the_bridge() {
     let file = "/etc/systemd/network/04-bad.network";
     let bad = format!("printf '[Match]\\nName=br0\\n[Network]\\nAddress=192.0.2.9/24\\n' > {file}");
     a_bad_network_comes_back(&site, &bad, &format!("rm {file}"));
+    a_power_cut_brings_the_old_network_back(&mut site);
     comes_up(&site);
     the_bridge_stays(&mut site, "/etc/netplan/90-stratus-br0.yaml");
 }
@@ -193,6 +223,7 @@ fn netplan_gives_the_address_to_the_bridge() {
 #[test]
 fn network_manager_gives_the_address_to_the_bridge() {
     let mut site = site_with(network_manager, false);
+    a_power_cut_brings_the_old_network_back(&mut site);
     comes_up(&site);
     the_bridge_stays(&mut site, "/etc/NetworkManager/system-connections/stratus-br0.nmconnection");
 }

@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use stratus_network::{Addressing, BridgeFiles, Tool, bridge_files, dnsmasq};
 use stratus_site::{InterfaceName, Site};
-use stratus_tests::{Output, run, tool};
+use stratus_tests::{Output, network_tool, run, tool};
 
 fn site() -> Site {
     let text = include_str!("../../installer/network/testdata/site.json");
@@ -82,8 +82,8 @@ fn netplan_makes_a_bridge_without_addresses_on_its_port() {
         let root = tempfile::tempdir().unwrap();
         let files = bridge_files(Tool::Netplan, &name("br0"), port.as_ref(), &addressing);
         place(root.path(), &files);
-        let generate = ["generate", "--root-dir", root.path().to_str().unwrap()];
-        let said: Output = run(tool("netplan", "netplan.io").args(generate)).good();
+        let mut generate = network_tool("usr/libexec/netplan/generate");
+        let said: Output = run(generate.arg("--root-dir").arg(root.path())).good();
         assert_eq!(said.stderr, "", "{addressing:?}");
         let made = |file: &str| {
             let path = root.path().join("run/systemd/network").join(file);
@@ -114,7 +114,7 @@ fn network_manager_reads_its_key_files() {
             let input =
                 fs::File::open(root.path().join(file.path.trim_start_matches('/'))).unwrap();
             // Reads a profile, checks it, and prints it as it is understood.
-            let mut nmcli = tool("nmcli", "network-manager");
+            let mut nmcli = network_tool("usr/bin/nmcli");
             nmcli.args(["--offline", "connection", "modify", "connection.zone", ""]);
             let out = nmcli.stdin(input).output().unwrap();
             let said = String::from_utf8_lossy(&out.stdout);

@@ -57,7 +57,9 @@ impl Transport for ThroughHost {
 /// A client with the rights of oneadmin.
 pub(crate) async fn client(site: &Site, fleet: &Fleet) -> Result<Client> {
     let frontend = fleet.frontend(site);
-    let auth = one_auth(&frontend).await?;
+    let auth = one_auth(&frontend).await;
+    fleet.tell_learned_keys();
+    let auth = auth?;
     let session = Session::from_auth_file(&auth).map_err(|e| {
         Failure::new(Exit::Failed, format!("`{ONE_AUTH}` cannot be used")).because(e)
     })?;

@@ -18,7 +18,7 @@ mod site_file;
 mod trial;
 mod wanted;
 
-pub use choices::{Choices, Confirmation};
+pub use choices::{Choices, Confirmation, hosts};
 pub use daemon::ThroughHost;
 pub use fleet::Fleet;
 pub use junit::Report;

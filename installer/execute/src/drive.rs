@@ -82,9 +82,7 @@ pub async fn run_well(
 
 /// Ends what a hanging program started. Best effort: the host may be gone.
 async fn end_group(host: &dyn Host, group: u32) {
-    let script = format!(
-        "kill -TERM -{group} 2>/dev/null || exit 0\nfor i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; kill -0 -{group} 2>/dev/null || exit 0; done\nkill -KILL -{group}"
-    );
+    let script = include_str!("end_group.sh").replace("#GROUP#", &group.to_string());
     let end = async {
         let Ok(mut running) = host.start(script.len()).await else { return };
         let _ = running.stdin.write_all(script.as_bytes()).await;

@@ -140,13 +140,71 @@ impl HostError {
             Trouble::Broken { .. } | Trouble::TooLong { .. } | Trouble::Aborted { .. } => {
                 "run it again: it goes on where it was".into()
             }
-            Trouble::Failed { .. } => {
-                "mend what the command says, then run it again: it goes on where it was".into()
-            }
+            Trouble::Failed { last, .. } => format!(
+                "{}, then run it again: it goes on where it was",
+                first_thing(host, last).unwrap_or_else(|| "mend what the command says".into())
+            ),
             Trouble::Answer { .. } => {
                 "see whether the login's shell start files print something, then run it again".into()
             }
             Trouble::Here(_) => "mend that on this machine, then run it again".into(),
+        }
+    }
+}
+
+/// What to do first about a command that failed, as far as its last words tell. They are those of
+/// apt, dpkg, dnf, rpm, zypper and the kernel.
+fn first_thing(host: &HostName, last: &str) -> Option<String> {
+    let says = |words: &[&str]| words.iter().any(|word| last.contains(word));
+    if says(&["No space left on device", "enough free space", "Disk quota exceeded"]) {
+        return Some(format!(
+            "make room on {host} (`df -h` there shows which file system is full)"
+        ));
+    }
+    if says(&["is held by process", "Could not get lock", "System management is locked"]) {
+        return Some(format!(
+            "wait on {host} for the program that holds the package manager's lock"
+        ));
+    }
+    if says(&["error processing package", "scriptlet failed", "%post("]) {
+        return Some(format!(
+            "a package does not configure: mend on {host} what its script says (`dpkg --configure -a` or `rpm -V` there tries it alone)"
+        ));
+    }
+    if says(&[
+        "Failed to fetch",
+        "Unable to fetch",
+        "Failed to download",
+        "Cannot download",
+        "Could not resolve",
+        "Unable to locate package",
+        "Unable to find a match",
+        "No match for argument",
+        "Download (curl) error",
+    ]) {
+        return Some(format!(
+            "see that {host} reaches its package repositories and that they are whole; `opennebula` and `proxy` in [packages] name another way"
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_package_manager_said_decides_on_the_cure() {
+        for (last, cure) in [
+            ("E: You don't have enough free space in /var/cache/apt/archives/.", "make room on n1"),
+            ("dpkg: error processing package x (--configure):", "dpkg --configure -a"),
+            ("E: Failed to fetch http://r/x.deb  404", "reaches its package repositories"),
+            ("something else", "mend what the command says"),
+        ] {
+            let (status, command, last) = (1, "apt".to_owned(), last.to_owned());
+            let error = Trouble::Failed { status, command, last }.of(&"n1".parse().unwrap());
+            assert!(error.cure().contains(cure), "{}", error.cure());
+            assert!(error.cure().ends_with("then run it again: it goes on where it was"));
         }
     }
 }

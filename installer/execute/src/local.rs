@@ -37,22 +37,23 @@ impl Host for Local {
     }
 
     async fn start(&self, script_bytes: usize) -> Result<Running, HostError> {
-        let here =
-            |e: std::io::Error| Trouble::Here(format!("sh does not start: {e}")).of(&self.name);
+        let here = |e: std::io::Error| {
+            Trouble::Here(format!("setsid (util-linux) does not start: {e}")).of(&self.name)
+        };
         let root = rustix::process::geteuid().is_root();
-        let mut command = if root { Command::new("sh") } else { Command::new("sudo") };
+        // A session of its own, without a terminal: Ctrl-C there is for us, and a program that wants
+        // to set the terminal (sudo and apt do) would be stopped for ever in the background.
+        let mut command = Command::new("setsid");
         if !root {
-            command.args(["-n", "--", "sh"]);
+            command.args(["sudo", "-n", "--"]);
         }
         let mut child = command
-            .arg("-c")
+            .args(["sh", "-c"])
             .arg(taker(script_bytes))
             .envs(self.environment.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C at the terminal is for us; we decide what becomes of the work.
-            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(here)?;

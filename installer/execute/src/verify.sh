@@ -7,7 +7,12 @@ need() { command -v "$1" > /dev/null 2>&1 || cannot "$1 is not installed"; }
 
 unit_active() {
     need systemctl
-    state=$(systemctl is-active "$1") || no "$1 is $state; see journalctl -u $1"
+    state=$(systemctl is-active "$1") && return 0
+    # A daemon may leave when it has been idle for a while: its socket starts it when it is asked.
+    for socket in $(systemctl show -p TriggeredBy --value "$1"); do
+        case $state:$socket in inactive:*.socket) ! systemctl is-active --quiet "$socket" || return 0 ;; esac
+    done
+    no "$1 is $state; see journalctl -u $1"
 }
 port_answers() {
     need timeout

@@ -176,3 +176,38 @@ proptest! {
         prop_assert!(!shown.contains("SECRET") && !printed.contains("SECRET"));
     }
 }
+
+/// A network with one range of ours of ten addresses, one of them in use by a machine.
+fn in_use(address: u8) -> Model {
+    let mut model = Model::default();
+    let plan = converge(&ten(10), model.pools());
+    plan.changes.iter().for_each(|change| model.make("site", change));
+    let ip = Some([10, 0, 0, address].into());
+    let holder = stratus_opennebula::Holder::Machine(stratus_opennebula::MachineId(7));
+    model.lease(stratus_opennebula::Lease { ip, mac: String::new(), holder });
+    model
+}
+
+fn ten(size: u32) -> Wanted {
+    let range = WantedRange { ip: [10, 0, 0, 1].into(), mac: None, size };
+    let attributes = Attributes::new();
+    let network = WantedNetwork { name: "lan".into(), attributes, ranges: vec![range] };
+    Wanted { site: "site".into(), networks: vec![network], ..Wanted::default() }
+}
+
+#[test]
+fn a_range_in_use_grows_in_place_and_shrinks_as_far_as_nobody_loses_an_address() {
+    let mut model = in_use(4);
+    for size in [20, 4] {
+        let plan = converge(&ten(size), model.pools());
+        assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
+        let shown: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), 1);
+        assert!(shown[0].ends_with(&format!("of network `lan` {size} addresses")), "{shown:?}");
+        plan.changes.iter().for_each(|change| model.make("site", change));
+        assert!(converge(&ten(size), model.pools()).changes.is_empty());
+    }
+    let plan = converge(&ten(3), model.pools());
+    assert!(plan.changes.is_empty());
+    assert!(plan.refusals[0].reason.contains("10.0.0.4 by machine 7"), "{:?}", plan.refusals);
+}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use stratus_site::{HostName, InterfaceName, MacAddress};
 
 /// Everything known of the world. Made by one probe of each host, or read from a file
@@ -49,6 +49,17 @@ pub struct Questions {
     pub packages: BTreeSet<String>,
     /// Databases of a MariaDB server on the host.
     pub databases: BTreeSet<String>,
+}
+
+/// What is asked of a host only before it is changed: it takes a second, and others notice it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Addresses of package repositories' indexes.
+    pub repositories: BTreeSet<String>,
+    /// The proxy to them, where the host does not know it yet.
+    pub proxy: Option<String>,
+    /// Addresses that nobody should have.
+    pub addresses: BTreeSet<Ipv4Addr>,
 }
 
 /// What one host said of itself.
@@ -109,6 +120,10 @@ pub struct HostFacts {
     pub after: BTreeMap<String, String>,
     /// Listening TCP ports of IPv4 and IPv6, with the program.
     pub listening: BTreeMap<u16, String>,
+    /// Package repositories that it does not reach, with the reason; asked for by [`Reach`].
+    pub unreached: BTreeMap<String, String>,
+    /// Who answers for addresses on the wire; asked for by [`Reach`].
+    pub neighbours: BTreeMap<Ipv4Addr, MacAddress>,
 }
 
 /// os-release(5).

@@ -1,6 +1,7 @@
 //! What stands in the way, found before anything is changed.
 
 mod across;
+mod around;
 mod edited;
 mod host;
 
@@ -55,6 +56,7 @@ pub fn preflight(site: &Site, facts: &Facts) -> Vec<Finding> {
             Some(HostReport::Known(told)) => {
                 findings.extend(host::findings(&host::About::new(site, host, &roles, told)));
                 findings.extend(edited::findings(site, host, &roles, told));
+                findings.extend(around::repositories(site, host, &roles, told));
             }
             Some(HostReport::Unreachable(why)) => {
                 let cure = "see that `ssh` reaches it with the settings of [ssh]".to_owned();
@@ -65,5 +67,6 @@ pub fn preflight(site: &Site, facts: &Facts) -> Vec<Finding> {
         }
     }
     findings.extend(across::findings(site, facts));
+    findings.extend(around::neighbours(site, facts));
     findings
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 30] = [
+const PROGRAMS: [(&str, &str); 27] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -24,9 +24,6 @@ const PROGRAMS: [(&str, &str); 30] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("dnsmasq", "dnsmasq-base"),
-    ("netplan", "netplan.io"),
-    ("nmcli", "network-manager"),
-    ("ifup", "ifupdown"),
     ("ping", "iputils-ping"),
     ("bash", "bash"),
     ("python3", "python3"),
@@ -40,14 +37,28 @@ const PROGRAMS: [(&str, &str); 30] = [
     ("createrepo_c", "createrepo-c"),
 ];
 
+/// Programs that manage a machine's network, by their file and the Debian package that brings them.
+/// Installed they might take over the network of whoever runs the tests, so they are only unpacked.
+const NETWORK: [(&str, &str); 3] = [
+    ("usr/libexec/netplan/generate", "netplan.io"),
+    ("usr/bin/nmcli", "network-manager"),
+    ("sbin/ifup", "ifupdown"),
+];
+
 /// Python modules by their file, and the Debian package that brings them.
 const MODULES: [(&str, &str); 1] =
     [("/usr/lib/python3/dist-packages/tusclient/client.py", "python3-tuspy")];
+
+/// Every Debian package that may be installed or unpacked.
+pub(crate) fn packages() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.iter().chain(&NETWORK).chain(&MODULES).map(|(_, package)| *package)
+}
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
     let modules = MODULES.iter().filter(|(file, _)| !Path::new(file).is_file());
     install(missing(&PROGRAMS).chain(modules.map(|(_, package)| *package)).collect())?;
+    unpack()?;
     axe().map(|file| println!("axe-core: {}", file.display()))?;
     if let Some(file) = s3_server()? {
         println!("S3 server: {}", file.display());
@@ -87,6 +98,40 @@ fn debian(packages: &[&str]) -> Result<()> {
     check(apt().args(["update", "-qq"]))?;
     check(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
         .context("apt-get needs root; run `apt-get install` with these packages yourself otherwise")
+}
+
+/// Unpacks those of [`NETWORK`] that are not on the machine, with the libraries that they need and
+/// the machine lacks, into `target/tools/network`. No script of theirs runs.
+fn unpack() -> Result<()> {
+    let folder = tools().join("network");
+    let absent = |file: &str| !Path::new("/").join(file).is_file() && !folder.join(file).is_file();
+    let wanted: Vec<&str> =
+        NETWORK.iter().filter(|(file, _)| absent(file)).map(|(_, package)| *package).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    println!("unpacking into {}: {}", folder.display(), wanted.join(" "));
+    if find("apt-get").is_none() {
+        bail!("there is no apt-get here; install these by hand: {}", wanted.join(" "));
+    }
+    let archives = folder.join("archives");
+    std::fs::create_dir_all(archives.join("partial"))?;
+    check(Command::new("apt-get").args(["update", "-qq"]))?;
+    let place = format!("Dir::Cache::archives={}", archives.display());
+    check(
+        Command::new("apt-get")
+            .args(["install", "-y", "-qq", "--no-install-recommends", "--download-only", "-o"])
+            .args([&place, "-o", "APT::Sandbox::User=root"])
+            .args(&wanted),
+    )
+    .context("apt-get needs root")?;
+    for entry in std::fs::read_dir(&archives)?.flatten() {
+        let package = entry.path();
+        if package.extension().is_some_and(|e| e == "deb") {
+            check(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&folder))?;
+        }
+    }
+    std::fs::remove_dir_all(&archives).context("the packages stay where they were unpacked from")
 }
 
 /// axe-core, the accessibility checker, as one script file; taken from the Python package that

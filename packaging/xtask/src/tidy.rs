@@ -1,7 +1,9 @@
 //! The repository's own rules, each with its cure in the message.
 
 use crate::run::{cargo, output, root};
+use crate::setup;
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Crates that may not open files or sockets, look at the clock, or be async.
@@ -38,6 +40,7 @@ pub(crate) fn run() -> Result<()> {
     commands(&files, &mut broken)?;
     crates_explain_themselves(&files, &mut broken)?;
     dependencies_are_documented(&mut broken)?;
+    packages_are_told(&mut broken)?;
     if broken.is_empty() {
         return Ok(());
     }
@@ -128,6 +131,23 @@ fn dependencies_are_documented(broken: &mut Vec<String>) -> Result<()> {
     // A lock file that cargo would change means that a build elsewhere differs from ours.
     output(cargo().args(["metadata", "--locked", "--format-version", "1", "--no-deps"]))
         .context("Cargo.lock does not fit the manifests; run `cargo build` and commit it")?;
+    Ok(())
+}
+
+/// The README names every Debian package that the test run installs or unpacks, and no others.
+fn packages_are_told(broken: &mut Vec<String>) -> Result<()> {
+    let readme = read(Path::new("README.md"))?;
+    let list = readme.split("(Debian packages ").nth(1).and_then(|rest| rest.split(')').next());
+    let told: BTreeSet<&str> = list.unwrap_or_default().split('`').skip(1).step_by(2).collect();
+    // Not Debian's, and its folder.
+    let others = ["cargo-deny", "target/tools"].into();
+    let needed: BTreeSet<&str> = setup::packages().collect();
+    for package in needed.difference(&told) {
+        broken.push(format!("README.md: name `{package}` among what the test run installs"));
+    }
+    for package in told.difference(&needed.union(&others).copied().collect()) {
+        broken.push(format!("README.md: the test run does not install `{package}`"));
+    }
     Ok(())
 }
 

@@ -6,7 +6,9 @@
 
 mod cuts;
 mod every_step;
+mod five;
 mod hosts;
+mod terminal;
 
 use stratus_tests::hosts::{HostSetup, Site, Standins};
 

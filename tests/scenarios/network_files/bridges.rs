@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use stratus_network::{Addressing, Tool, bridge_files, dnsmasq};
-use stratus_tests::{run, tool};
+use stratus_tests::{network_tool, run};
 
 /// A host whose network ifupdown manages: its `/etc/network` and `/run` are folders of the test's.
 struct Ifupdown {
@@ -17,9 +17,13 @@ struct Ifupdown {
 
 impl Ifupdown {
     fn run(&self, words: &[String]) {
-        let root = self.root.path().display();
+        let (root, ifup) = (self.root.path().display(), network_tool("sbin/ifup"));
+        let programs = Path::new(ifup.get_program()).parent().unwrap().display();
+        // Where ifupdown is not installed there is no such folder to be covered.
         let script = format!(
-            "mount --bind {root}/etc/network /etc/network && mount --bind {root}/run /run && exec \"$@\""
+            "if [ -d /etc/network ]; then mount --bind {root}/etc/network /etc/network
+             else mount -t overlay overlay -o lowerdir={root}/etc:/etc /etc
+             fi && mount --bind {root}/run /run && PATH=$PATH:{programs} exec \"$@\""
         );
         let mut command = self.host.command(&["sh", "-c", &script, "sh"]);
         run(command.args(words)).good();
@@ -28,7 +32,6 @@ impl Ifupdown {
 
 #[test]
 fn ifupdown_moves_the_addresses_to_the_bridge_and_back() {
-    tool("ifup", "ifupdown");
     let root = tempfile::tempdir().unwrap();
     let hooks = ["if-pre-up.d", "if-up.d", "if-down.d", "if-post-down.d", "interfaces.d"];
     for folder in hooks.map(|folder| format!("etc/network/{folder}")) {

@@ -60,6 +60,41 @@ pub fn tool(name: &str, package: &str) -> Command {
     )
 }
 
+/// A program that manages a machine's network, by its file: the machine's own, or the one that
+/// `cargo xtask setup` unpacked beside its libraries.
+///
+/// # Panics
+/// It is missing.
+pub fn network_tool(file: &str) -> Command {
+    let installed = Path::new("/").join(file);
+    if installed.is_file() {
+        return Command::new(installed);
+    }
+    let folder = tools().join("network");
+    let unpacked = folder.join(file);
+    assert!(unpacked.is_file(), "{file} is missing; run `cargo xtask setup`");
+    let mut command = Command::new(unpacked);
+    let libraries = ["usr/lib", "lib"].map(|place| {
+        folder
+            .join(place)
+            .join(format!("{}-linux-gnu", std::env::consts::ARCH))
+            .display()
+            .to_string()
+    });
+    command.env("LD_LIBRARY_PATH", libraries.join(":"));
+    command
+}
+
+/// Where tools that are made once are kept: inside the build folder.
+pub(crate) fn tools() -> PathBuf {
+    if let Some(folder) = std::env::var_os("STRATUS_TOOLS") {
+        return PathBuf::from(folder);
+    }
+    // <build folder>/debug/deps/<test> -> <build folder>/tools
+    let test = std::env::current_exe().expect("the test knows its own file");
+    test.ancestors().nth(3).unwrap_or(Path::new("/var/tmp")).join("tools")
+}
+
 /// Runs a command to its end, without input.
 ///
 /// # Panics

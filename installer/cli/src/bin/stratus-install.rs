@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use common::{Common, block_on};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratus_installer::{Choices, Confirmation, Report, flow, flow::Pick};
+use stratus_installer::{Choices, Confirmation, Report, flow, flow::Pick, hosts};
 use stratus_site::HostName;
 use stratus_terminal::{Exit, arguments, run_service};
 
@@ -65,10 +65,11 @@ enum Task {
     Status,
     /// What was changed by hand. Exit code 10 when there is something.
     Drift,
-    /// Set up a host that the file has since the last time, and nothing else.
+    /// Set up hosts that the file has since the last time, and nothing else.
     AddNode {
-        /// The host.
-        host: HostName,
+        /// The hosts: names, short names, ranges such as `node[01-04]`, commas between.
+        #[arg(value_name = "HOSTS", required = true, value_parser = hosts)]
+        hosts: Vec<Vec<HostName>>,
     },
     /// Let a host run out of virtual machines: nothing new is placed there.
     DrainNode {
@@ -114,7 +115,7 @@ async fn task(Arguments { common, verbose, yes, task }: Arguments) -> anyhow::Re
         }
         Some(Task::Status) => flow::status(&choices).await,
         Some(Task::Drift) => flow::drift(&choices).await,
-        Some(Task::AddNode { host }) => flow::add_node(&choices, host).await,
+        Some(Task::AddNode { hosts }) => flow::add_node(&choices, &hosts.concat()).await,
         Some(Task::DrainNode { host }) => flow::drain_node(&choices, &host).await,
         Some(Task::RemoveNode { host, gone }) => flow::remove_node(&choices, &host, gone).await,
         Some(Task::Uninstall) => flow::uninstall(&choices).await,

@@ -16,7 +16,7 @@ use stratus_terminal::{Exit, arguments, run_service};
 struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// The host, as the site file has it.
+    /// The host, by its name or its short one.
     host: HostName,
     /// Take it out of the site, and give it back as it was.
     #[arg(long)]
@@ -46,5 +46,5 @@ async fn task(arguments: Arguments) -> anyhow::Result<Exit> {
     if remove {
         return flow::remove_node(&choices, &host, gone).await;
     }
-    flow::add_node(&choices, host).await
+    flow::add_node(&choices, &[host]).await
 }

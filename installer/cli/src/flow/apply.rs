@@ -6,6 +6,7 @@ use super::objects;
 use super::plan::{World, shown};
 use super::session::Session;
 use crate::choices::Choices;
+use crate::gather;
 use crate::wanted;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -18,6 +19,9 @@ use stratus_terminal::{Exit, note, print_line};
 /// out, and the exit code tells.
 pub async fn apply(choices: &Choices) -> Result<Exit> {
     let mut world = World::look(choices).await?;
+    if !world.is_settled() && choices.facts.is_none() {
+        gather::around(&world.loaded.site, &world.fleet, &mut world.facts).await;
+    }
     let findings = findings(&world.loaded.site, &world.facts, choices);
     if !findings.is_empty() {
         note(&findings_shown(&findings));

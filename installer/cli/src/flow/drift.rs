@@ -7,7 +7,7 @@ use crate::choices::Choices;
 use crate::wanted;
 use anyhow::Result;
 use serde::Serialize;
-use stratus_execute::scripts::after_image;
+use stratus_execute::scripts::{after_image, left_as};
 use stratus_plan::facts::{Facts, HostFacts, HostReport, PathKind};
 use stratus_plan::plan::{Planned, State};
 use stratus_plan::step::{Step, Unit};
@@ -85,9 +85,38 @@ fn of_step(told: &HostFacts, planned: &Planned) -> Option<(String, Vec<String>)>
             let noted = noted(&Step::File(file.clone()))?;
             of_path(told, &file.path, noted, &[])
         })?,
-        _ => return None,
+        Step::Group { name, .. } => {
+            as_wanted(told, planned)?;
+            of_account("group", name, told.groups.contains_key(name))
+        }
+        Step::User(user) => {
+            as_wanted(told, planned)?;
+            of_account("user", &user.name, told.users.contains_key(&user.name))
+        }
+        Step::Directory { path, .. } => {
+            as_wanted(told, planned)?;
+            match told.paths.get(path).map(|is| is.kind) {
+                None => format!("{path} removed by hand"),
+                Some(PathKind::Directory) => {
+                    format!("{path}: owner or permissions changed by hand")
+                }
+                Some(_) => format!("{path} is no directory any more"),
+            }
+        }
+        Step::Action { .. } | Step::Database { .. } => return None,
     };
     Some((what, lines.clone()))
+}
+
+/// Something only if the host was left as the site file wants it now.
+fn as_wanted(told: &HostFacts, planned: &Planned) -> Option<()> {
+    let noted = told.after.get(&after_image(&planned.step)?)?;
+    (*noted == left_as(&planned.step)?).then_some(())
+}
+
+fn of_account(word: &str, name: &str, there: bool) -> String {
+    let what = if there { "changed" } else { "removed" };
+    format!("the {word} {name} {what} by hand")
 }
 
 fn of_path(told: &HostFacts, path: &str, noted: &str, lines: &[String]) -> Option<String> {

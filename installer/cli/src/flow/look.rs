@@ -46,7 +46,10 @@ pub async fn facts(choices: &Choices, output: Option<&Path>) -> Result<Exit> {
 pub async fn preflight(choices: &Choices) -> Result<Exit> {
     let (site, _) = site(&choices.config)?;
     let fleet = Fleet::of(&site, choices)?;
-    let facts = gather::facts(&site, &fleet, choices).await?;
+    let mut facts = gather::facts(&site, &fleet, choices).await?;
+    if choices.facts.is_none() {
+        gather::around(&site, &fleet, &mut facts).await;
+    }
     let findings = findings(&site, &facts, choices);
     if choices.json {
         print_json(&findings)?;

@@ -1,12 +1,12 @@
 //! One piece of work on a site: its lock, its journal, and what is said while it goes on.
 
 use super::plan::World;
+use crate::fleet::Fleet;
 use crate::live::Live;
 use anyhow::{Error, Result};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use stratus_execute::host::{Deadlines, Host};
+use stratus_execute::host::Deadlines;
 use stratus_execute::journal::{Ended, Entry, Record};
 use stratus_execute::keeper::{Holder, Keeper, NotTaken};
 use stratus_execute::run::{self, Run, Stop};
@@ -25,21 +25,17 @@ pub(super) struct Session {
 impl Session {
     /// Takes the lock. `what` is the word for the journal.
     pub(super) async fn begin(world: &World, what: &str) -> Result<Self> {
-        let site = &world.loaded.site;
-        Self::of(site, &*world.fleet.frontend(site), world.fleet.hosts.clone(), what).await
+        Self::over(&world.loaded.site, &world.fleet, what).await
     }
 
-    async fn of(
-        site: &Site,
-        frontend: &dyn Host,
-        hosts: BTreeMap<HostName, Arc<dyn Host>>,
-        what: &str,
-    ) -> Result<Self> {
+    /// The same where nothing was planned.
+    pub(super) async fn over(site: &Site, fleet: &Fleet, what: &str) -> Result<Self> {
+        let (frontend, hosts) = (fleet.frontend(site), fleet.hosts.clone());
         let (who, from) = (login(), machine());
         let (since, pid) = (Timestamp::now(), std::process::id());
         let holder = Holder { who: who.clone(), from: from.clone(), since, pid };
         let name = format!("{}-{pid}.jsonl", since.strftime("%Y%m%dT%H%M%SZ"));
-        let keeper = Keeper::take(frontend, "", &holder, &name).await.map_err(not_taken)?;
+        let keeper = Keeper::take(&*frontend, "", &holder, &name).await.map_err(not_taken)?;
         let (events, mut heard) = mpsc::unbounded_channel();
         let teller = tokio::spawn(async move {
             let mut live = Live::new();
@@ -61,6 +57,13 @@ impl Session {
             stop: stop_on_interrupt(),
         };
         Ok(Self { run, frontend: site.frontend.host.clone(), teller })
+    }
+
+    /// Records that a run begins that carries out no plan and gives no host back: those do it
+    /// themselves.
+    pub(super) async fn run_began(&self) -> Result<()> {
+        let what = self.run.what.clone();
+        self.keep(Entry::RunBegan { what, fingerprint: String::new() }).await
     }
 
     /// Records that something begins that is no step of a plan.

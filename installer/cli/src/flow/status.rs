@@ -34,7 +34,9 @@ struct Shown {
 pub async fn status(choices: &Choices) -> Result<Exit> {
     let (site, _) = site(&choices.config)?;
     let fleet = Fleet::of(&site, choices)?;
-    let output = run_well(&*fleet.frontend(&site), &journal_work(READ), &Attention::none()).await?;
+    let output = run_well(&*fleet.frontend(&site), &journal_work(READ), &Attention::none()).await;
+    fleet.tell_learned_keys();
+    let output = output?;
     let mut runs = Vec::new();
     for journal in output.stdout.split(|b| *b == 1).skip(1) {
         runs.extend(shown(&read(journal)?));

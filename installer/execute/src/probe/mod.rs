@@ -15,7 +15,7 @@ use futures_util::stream::{self, StreamExt};
 use parts::Sections;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use stratus_plan::facts::{Facts, HostFacts, HostReport, Questions, Unreachable};
+use stratus_plan::facts::{Facts, HostFacts, HostReport, Questions, Reach, Unreachable};
 
 /// Longest content of a file that is told.
 const CONTENT: usize = 64 << 10;
@@ -61,11 +61,12 @@ pub fn probe_script(questions: &Questions) -> String {
     if !questions.units.is_empty() {
         let units = words(&questions.units);
         ask(
-            "units",
-            &format!(
-                "systemctl show -p LoadState -p ActiveState -p UnitFileState -- {units} 2> /dev/null"
-            ),
+            "sockets",
+            "systemctl list-units --type=socket --state=active --plain --no-legend 2> /dev/null | \
+             cut -d ' ' -f 1",
         );
+        let what = "-p LoadState -p ActiveState -p UnitFileState -p TriggeredBy";
+        ask("units", &format!("systemctl show {what} -- {units} 2> /dev/null"));
     }
     if !questions.users.is_empty() {
         let users = words(&questions.users);
@@ -108,6 +109,47 @@ fn available(names: &str) -> String {
          elif have dnf; then dnf -q --cacheonly repoquery --latest-limit 1 --qf '%{{name}}\\t%{{evr}}\\n' {names} 2> /dev/null\n\
          elif have zypper; then zypper -q -n --no-refresh search -s --match-exact -t package {names} 2> /dev/null\nfi"
     )
+}
+
+/// What is around a host, as work for it.
+pub fn reach_work(reach: &Reach, deadlines: Deadlines) -> Work {
+    let words = |texts: Vec<String>| texts.iter().map(|t| quote(t)).collect::<Vec<_>>().join(" ");
+    let repositories = words(reach.repositories.iter().cloned().collect());
+    let addresses = words(reach.addresses.iter().map(ToString::to_string).collect());
+    let proxy = reach.proxy.as_ref().map(|proxy| {
+        let proxy = quote(proxy);
+        format!("export http_proxy={proxy} https_proxy={proxy}\n")
+    });
+    let script = include_str!("reach.sh")
+        .replace("#REPOSITORIES#", &repositories)
+        .replace("#ADDRESSES#", &addresses);
+    Work {
+        what: "asking what is around the host".into(),
+        script: proxy.unwrap_or_default() + &script,
+        payload: Vec::new(),
+        deadlines,
+        stdout_limit: 1 << 20,
+    }
+}
+
+/// Adds the answer to what is known of the host.
+pub fn parse_reach(answer: &[u8], facts: &mut HostFacts) -> Result<(), BadAnswer> {
+    let sections = Sections::of(answer)?;
+    for line in sections.text("unreached").lines() {
+        if let Some((url, why)) = line.split_once('\t') {
+            facts.unreached.insert(url.to_owned(), why.to_owned());
+        }
+    }
+    for line in sections.text("neighbours").lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let behind = |word: &str| words.iter().skip_while(|w| **w != word).nth(1);
+        let address = words.first().and_then(|address| address.parse().ok());
+        let mac = behind("lladdr").and_then(|mac| mac.parse().ok());
+        if let (Some(address), Some(mac)) = (address, mac) {
+            facts.neighbours.insert(address, mac);
+        }
+    }
+    Ok(())
 }
 
 /// Reads the answer. `heard_at_ms` is our own clock when it ended, milliseconds since 1970.

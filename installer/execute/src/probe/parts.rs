@@ -194,7 +194,7 @@ pub(super) fn lists(
     questions: &Questions,
     facts: &mut HostFacts,
 ) -> Result<(), BadAnswer> {
-    units(&sections.text("units"), &questions.units, facts)?;
+    units(sections, &questions.units, facts)?;
     users(sections, &questions.users, facts)?;
     for line in sections.text("groups").lines() {
         let mut words = line.split(':');
@@ -224,7 +224,13 @@ fn notes(text: &str) -> BTreeMap<String, String> {
 }
 
 /// Blocks of `Key=value`, parted by empty lines, in the order that was asked.
-fn units(text: &str, asked: &BTreeSet<String>, facts: &mut HostFacts) -> Result<(), BadAnswer> {
+fn units(
+    sections: &Sections<'_>,
+    asked: &BTreeSet<String>,
+    facts: &mut HostFacts,
+) -> Result<(), BadAnswer> {
+    let (text, listening) = (sections.text("units"), sections.text("sockets"));
+    let listening: BTreeSet<&str> = listening.lines().collect();
     let blocks: Vec<&str> =
         text.split("\n\n").map(str::trim).filter(|block| !block.is_empty()).collect();
     // A host without a running systemd has no block at all.
@@ -245,7 +251,14 @@ fn units(text: &str, asked: &BTreeSet<String>, facts: &mut HostFacts) -> Result<
             continue;
         }
         let enabled = if load == "masked" { load } else { value("UnitFileState") };
-        let unit = UnitFacts { enabled, active: value("ActiveState") };
+        // A daemon may leave when it has been idle for a while, as libvirtd does: it is there as
+        // long as its socket is.
+        let starts_when_asked = value("TriggeredBy").split(' ').any(|s| listening.contains(s));
+        let active = match value("ActiveState") {
+            state if state == "inactive" && starts_when_asked => "active".to_owned(),
+            state => state,
+        };
+        let unit = UnitFacts { enabled, active };
         facts.units.insert(name.clone(), unit);
     }
     Ok(())

@@ -86,16 +86,29 @@ elif have rpm; then
 fi
 
 section lock
-for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/lib/rpm/.rpm.lock; do
-    [ -e $lock ] || continue
-    inode=$(stat -c %i $lock)
-    while read -r n kind advisory mode process place rest; do
-        [ "${place##*:}" = "$inode" ] || continue
-        name=
-        [ ! -r "/proc/$process/comm" ] || read -r name < "/proc/$process/comm"
-        printf '%s (process %s)\n' "$name" "$process"
-    done < /proc/locks
-done
+# By what the holder has open: on an overlay the kernel's list names another file system and number.
+set --
+while read -r n kind advisory mode process rest; do
+    case "$mode:$process" in WRITE:[1-9]*) set -- "$@" "/proc/$process/fd" ;; esac
+done < /proc/locks
+if [ $# -gt 0 ]; then
+    find "$@" -maxdepth 1 \( -lname /var/lib/dpkg/lock-frontend -o -lname /var/lib/dpkg/lock \
+        -o -lname /var/lib/apt/lists/lock -o -lname '*/rpm/.rpm.lock' \) 2> /dev/null | sort -u |
+        while IFS= read -r open; do
+            process=${open#/proc/} process=${process%%/*} name=
+            # It may have the file open and not locked.
+            grep -q '^lock:.*WRITE' "/proc/$process/fdinfo/${open##*/}" 2> /dev/null || continue
+            read -r name < "/proc/$process/comm"
+            printf '%s (process %s)\n' "$name" "$process"
+        done
+fi
+# zypper writes its number down instead.
+process=
+[ ! -r /run/zypp.pid ] || read -r process < /run/zypp.pid || :
+if [ -n "$process" ] && [ -r "/proc/$process/comm" ]; then
+    read -r name < "/proc/$process/comm"
+    printf '%s (process %s)\n' "$name" "$process"
+fi
 
 section seen
 for file in /var/lib/stratus/installer/seen/*; do

@@ -4,6 +4,7 @@ make_group() {
         number=$(printf '%s\n' "$found" | cut -d: -f3)
         [ -z "${2:-}" ] || [ "$number" = "$2" ] ||
             die "the group $1 has the number $number, and the site needs $2; change it by hand (groupmod -g $2 $1, then the owner of its files)"
+        note "$S/after/group:$1" "$(words_digest "$1" "${2:-}")"
         return 0
     fi
     if keep "group:$1"; then
@@ -13,11 +14,12 @@ make_group() {
     doing "groupadd $1"
     if [ -n "${2:-}" ]; then groupadd -g "$2" "$1"; else groupadd -r "$1"; fi
     changed "group $1"
+    note "$S/after/group:$1" "$(words_digest "$1" "${2:-}")"
 }
 
 # make_user NAME UID|- GROUP HOME SHELL [GROUP...]
 make_user() {
-    name=$1 number=$2 group=$3 home=$4 shell=$5
+    name=$1 number=$2 group=$3 home=$4 shell=$5 as=$(words_digest "$@")
     shift 5
     if keep "user:$name"; then
         getent passwd "$name" > "$B/entry" || :
@@ -48,4 +50,5 @@ make_user() {
         *) usermod -a -G "$more" "$name"; changed "user $name: group $more" ;;
         esac
     done
+    note "$S/after/user:$name" "$as"
 }

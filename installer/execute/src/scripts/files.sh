@@ -79,6 +79,7 @@ directory() {
     fi
     [ -L "$1" ] || access "$1" "$2" "$3" "$4"
     sync "$(folder_of "$1")"
+    note "$S/after/$5" "$(words_digest "$2" "$3" "$4")"
 }
 
 # secret PATH MODE OWNER GROUP KEY PREFIX

@@ -23,7 +23,7 @@ use stratus_plan::step::{Access, File, OurShare, Piece, Step, Unit, User};
 use stratus_site::HostName;
 
 pub(crate) use name::quote;
-pub use name::{after_image, before_image};
+pub use name::{after_image, before_image, left_as};
 pub use undo::{Back, undo};
 
 const FILES: &str = include_str!("files.sh");

@@ -81,3 +81,26 @@ pub fn before_image(step: &Step) -> Option<String> {
 pub fn after_image(step: &Step) -> Option<String> {
     before_image(step)?.strip_prefix("before/").map(str::to_owned)
 }
+
+/// What a host notes of an account or a directory as a step leaves it: a digest of the words that
+/// the step's program gets. None for steps that note something else.
+pub fn left_as(step: &Step) -> Option<String> {
+    let words = match step {
+        Step::Group { name, gid } => {
+            vec![name.clone(), gid.map(|g| g.to_string()).unwrap_or_default()]
+        }
+        Step::User(user) => {
+            let uid = user.uid.map_or_else(|| "-".to_owned(), |u| u.to_string());
+            let mut words = vec![user.name.clone(), uid, user.group.clone()];
+            words.extend([user.home.clone(), user.shell.clone()]);
+            words.extend(user.groups.iter().cloned());
+            words
+        }
+        Step::Directory { access, .. } => {
+            vec![format!("{:o}", access.mode & 0o7777), access.owner.clone(), access.group.clone()]
+        }
+        _ => return None,
+    };
+    let lines: String = words.iter().map(|word| format!("{word}\n")).collect();
+    Some(hex::encode(Sha256::digest(lines)))
+}

@@ -1,6 +1,7 @@
 # A new network is put in place by a program that lives on the host (`machine`, network_machine.sh)
 # and outlives the connection that started it. A timer of systemd puts the old network back unless
-# somebody confirms the new one over a new connection.
+# somebody confirms the new one over a new connection; if the power goes before, a unit of the next
+# start does.
 N="$S/network"
 differs=
 
@@ -73,9 +74,11 @@ switch_network() {
     mv -T "$N/new" "$N/pending"
     systemctl stop stratus-network-revert.timer 2>/dev/null || :
     systemctl reset-failed stratus-network-revert.service stratus-network-load.service 2>/dev/null || :
+    sh "$N/pending/machine" arm "$N/pending" "$R"
     doing "the timer that puts the old network back"
     systemd-run --quiet --collect --unit=stratus-network-revert --on-active=60s \
         --timer-property=AccuracySec=1s /bin/sh "$N/pending/machine" revert "$N/pending" "$R" || {
+        sh "$N/pending/machine" disarm "$N/pending" "$R"
         rm -rf "$N/pending"
         die "the timer that would put the old network back did not start; nothing was changed"
     }

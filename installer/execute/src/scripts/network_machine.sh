@@ -1,11 +1,43 @@
 # Loads a new network and puts the old one back.
-# usage: sh machine check|load|revert|confirm FOLDER ROOT
+# usage: sh machine check|arm|disarm|load|revert|boot|confirm FOLDER ROOT
 # In FOLDER: NUMBER.path names a file, NUMBER.new is it as wanted (absent: to be away), NUMBER.old as
 # it was; `decided` is made by whoever comes first, the confirmation or the timer.
 set -eu
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 P=$2 R=$3
 read -r tool bridge interface goal < "$P/wanted"
+
+# A timer does not outlive the power. This unit of the next start puts the old files back before any
+# tool has read the new ones, unless the change was decided before.
+unit=stratus-network-revert-boot.service
+arm() {
+    mkdir -p "$R/etc/systemd/system/sysinit.target.wants"
+    file="$R/etc/systemd/system/$unit"
+    cat > "$file.new~" << END
+# Written by stratus-install; gone as soon as the new network is confirmed or the old one is back.
+[Unit]
+Description=The network as it was before a change that nobody confirmed
+DefaultDependencies=no
+RequiresMountsFor=${P%/*}
+After=local-fs.target systemd-remount-fs.service
+Wants=network-pre.target
+Before=network-pre.target networking.service systemd-networkd.service NetworkManager.service wickedd.service
+Conflicts=shutdown.target
+Before=shutdown.target
+ConditionPathExists=$P
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $P/machine boot $P "$R"
+END
+    sync "$file.new~"
+    mv -f "$file.new~" "$file"
+    ln -sfn "../$unit" "$R/etc/systemd/system/sysinit.target.wants/$unit"
+    sync "$R/etc/systemd/system" "$R/etc/systemd/system/sysinit.target.wants"
+    if command -v restorecon > /dev/null; then restorecon "$file" 2> /dev/null || :; fi
+}
+disarm() {
+    rm -f "$R/etc/systemd/system/sysinit.target.wants/$unit" "$R/etc/systemd/system/$unit"
+}
 
 good() {
     if [ "$goal" = gone ]; then return 0; fi
@@ -101,6 +133,19 @@ by_hand() {
     ip -force -batch "$P/was" || :
 }
 
+# The power went before anybody confirmed, and the host starts again: no tool has loaded anything yet.
+boot() {
+    # Left by a decision that the power cut stopped half-way.
+    rmdir "$P/decided" 2>/dev/null || :
+    mkdir "$P/decided"
+    place old
+    # What netplan made of the new files at the very start it makes anew.
+    if [ "$tool" = netplan ]; then netplan generate || :; fi
+    rm -rf "${P%/*}/reverted"
+    mv -T "$P" "${P%/*}/reverted"
+    disarm
+}
+
 revert() {
     mkdir "$P/decided" 2>/dev/null || return 0
     down
@@ -110,6 +155,7 @@ revert() {
     up revert || by_hand
     rm -rf "${P%/*}/reverted"
     mv -T "$P" "${P%/*}/reverted"
+    disarm
     systemctl stop stratus-network-revert.timer 2>/dev/null || :
 }
 
@@ -137,10 +183,14 @@ confirm() {
     systemctl stop stratus-network-revert.timer 2>/dev/null || :
     rm -rf "${P%/*}/confirmed" "${P%/*}/reverted"
     mv -T "$P" "${P%/*}/confirmed"
+    disarm
 }
 
 case $1 in
 check) good ;;
+arm) arm ;;
+disarm) disarm ;;
+boot) boot > "$P/log" 2>&1 ;;
 load) load > "$P/log" 2>&1 ;;
 revert) revert > "$P/log" 2>&1 ;;
 confirm) confirm ;;

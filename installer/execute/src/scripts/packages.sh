@@ -37,6 +37,34 @@ all_accounts() {
     { getent passwd | sed 's/^/user /;s/:.*//'; getent group | sed 's/^/group /;s/:.*//'; } | sort -u
 }
 
+# Scripts of packages leave things that no package has: copies of settings, empty profiles.
+all_settings() { find "$R/etc/libvirt" "$R/etc/apparmor.d" 2>/dev/null | sort -u; }
+
+owned() {
+    case $F in
+    apt) dpkg -S "$1" > /dev/null 2>&1 ;;
+    *) rpm -qf "$1" > /dev/null 2>&1 ;;
+    esac
+}
+
+# remove_settings: what came with our transactions and belongs to nobody once the packages are gone.
+remove_settings() {
+    if [ ! -f "$S/settings-added" ] || [ -f "$S/packages-added" ]; then return 0; fi
+    F=$(family)
+    sort -ru "$S/settings-added" > "$S/work/settings"
+    while IFS= read -r path; do
+        if [ -d "$path" ] && [ ! -L "$path" ]; then
+            # Daemons make more folders in it when they start.
+            find "$path" -depth -type d -empty -delete 2>/dev/null || :
+        elif [ -e "$path" ] || [ -L "$path" ]; then
+            if owned "$path"; then continue; fi
+            rm -f -- "$path"
+            changed "$path removed"
+        fi
+    done < "$S/work/settings"
+    rm -f "$S/settings-added" "$S/settings-before"
+}
+
 # snapshot WHAT COMMAND: what is there now, so that what a transaction adds is known even if it is cut
 # off.
 snapshot() {
@@ -82,16 +110,19 @@ apt() {
         -o Dpkg::Options::=--force-confold "$@" < /dev/null
 }
 
+# What package managers and the scripts of packages say is told with the failure, in its order.
+aloud() { "$@" >&2; }
+
 # A transaction that was cut off leaves packages half configured; nothing else works before they are.
 mend() {
     case $F in
     apt)
         [ -n "$(dpkg --audit 2>/dev/null)" ] || return 0
         doing "dpkg --configure -a"
-        DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a < /dev/null || :
+        DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a < /dev/null >&2 || :
         if [ -n "$(dpkg --audit 2>/dev/null)" ]; then
             doing "apt-get --fix-broken install"
-            apt --fix-broken install
+            aloud apt --fix-broken install
         fi
         ;;
     esac
@@ -108,13 +139,14 @@ packages() {
     done
     if [ -n "$missing" ]; then
         snapshot accounts all_accounts
+        snapshot settings all_settings
         snapshot packages all_installed
         doing "$F install$missing"
         case $F in
-        apt) apt install --no-install-recommends $missing ;;
-        dnf) dnf -y --setopt=install_weak_deps=False install $missing < /dev/null ;;
+        apt) aloud apt install --no-install-recommends $missing ;;
+        dnf) aloud dnf -y --setopt=install_weak_deps=False install $missing < /dev/null ;;
         zypper) ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive install --no-recommends \
-            --auto-agree-with-licenses $missing < /dev/null ;;
+            --auto-agree-with-licenses $missing < /dev/null >&2 ;;
         esac
         for name in "$@"; do
             installed "$name" || die "$F ended well, but the package $name is not installed"
@@ -123,8 +155,30 @@ packages() {
     fi
     added packages all_installed
     added accounts all_accounts
+    added settings all_settings
     for name in "$@"; do note "$S/after/package:$name" installed; done
     allow_starts
+}
+
+rpm_keys() { rpm -qa 'gpg-pubkey*' --qf '%{NAME}-%{VERSION}-%{RELEASE}\n' | sort -u; }
+
+# The keys that the site file gives, and no others: whatever else zypper meets it refuses.
+import_keys() {
+    snapshot rpm-keys rpm_keys
+    for key in $(sed -n 's|^gpgkey=file://||p' "$R"/etc/zypp/repos.d/stratus-*.repo 2>/dev/null | sort -u); do
+        doing "rpm --import $key"
+        rpm --import "$R$key"
+    done
+    added rpm-keys rpm_keys
+}
+
+# Keys that were not there before us.
+forget_keys() {
+    [ -f "$S/rpm-keys-added" ] || return 0
+    while IFS= read -r key; do
+        if rpm -q --quiet "$key"; then rpm -e "$key"; changed "$key removed"; fi
+    done < "$S/rpm-keys-added"
+    rm -f "$S/rpm-keys-added" "$S/rpm-keys-before"
 }
 
 refresh() {
@@ -149,7 +203,10 @@ refresh() {
         fi
         ;;
     dnf) dnf -y makecache < /dev/null ;;
-    zypper) ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive --gpg-auto-import-keys refresh < /dev/null ;;
+    zypper)
+        import_keys
+        ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive refresh < /dev/null
+        ;;
     esac
 }
 

@@ -10,9 +10,16 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 changed() { printf 'changed %s\n' "$*"; }
 left() { printf 'left %s\n' "$*"; }
 have() { command -v "$1" >/dev/null 2>&1; }
+words_digest() { printf '%s\n' "$@" | sha256sum | cut -d' ' -f1; }
 digest() { sha256sum < "$1" | cut -d' ' -f1; }
 folder_of() { d=${1%/*}; printf '%s\n' "${d:-/}"; }
 beside() { printf '%s/.%s.stratus-new\n' "${1%/*}" "${1##*/}"; }
+
+# cannot_write FILE: the shell itself only says "I/O error" where the disk is full.
+cannot_write() {
+    full=$(df -P -- "$(folder_of "$1")" 2>/dev/null | awk 'NR > 1 && $4 == 0 { print $6 }')
+    die "$1 cannot be written${full:+: No space left on device, $full is full}"
+}
 
 mkdir -p "$R/var/lib/stratus"
 (umask 077 && mkdir -p "$S/before" "$S/after" "$S/seen" "$S/work")
@@ -37,7 +44,7 @@ rm -f "$S/work"/*
 # remember FILE LINE: adds a line to a list, once.
 remember() {
     if grep -qxF -e "$2" "$1" 2>/dev/null; then return 0; fi
-    (umask 077 && printf '%s\n' "$2" >> "$1")
+    (umask 077 && printf '%s\n' "$2" >> "$1") || cannot_write "$1"
     sync "$1"
 }
 
@@ -52,7 +59,7 @@ folder() {
 # note FILE TEXT: one line in a small file, whole or not at all.
 note() {
     if [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; then return 0; fi
-    (umask 077 && printf '%s\n' "$2" > "$1.new~")
+    (umask 077 && printf '%s\n' "$2" > "$1.new~") || cannot_write "$1"
     sync "$1.new~"
     mv -f "$1.new~" "$1"
     sync "$(folder_of "$1")"
@@ -113,12 +120,23 @@ receive() {
     }
 }
 
-# keep_original KEY PATH: a file of somebody that is replaced stays beside ours, once.
+# keep_original KEY PATH: a file of somebody that is replaced stays beside ours: what was there before
+# us, and what was changed by hand since. $beside_it names it.
 keep_original() {
-    if [ -e "$S/before/$1" ] || [ ! -f "$2" ] || [ -e "$2.stratus-orig" ]; then return 0; fi
-    cp -pP -- "$2" "$(beside "$2.stratus-orig")"
-    sync "$(beside "$2.stratus-orig")"
-    mv -fT -- "$(beside "$2.stratus-orig")" "$2.stratus-orig"
+    beside_it=
+    [ -f "$2" ] || return 0
+    if [ -e "$S/before/$1" ]; then
+        [ -f "$S/after/$1" ] && [ "$(digest "$2")" != "$(cat "$S/after/$1")" ] || return 0
+    fi
+    original="$2.stratus-orig" count=1
+    while [ -e "$original" ]; do
+        if cmp -s -- "$2" "$original"; then return 0; fi
+        count=$((count + 1)) original="$2.stratus-orig.$count"
+    done
+    cp -pP -- "$2" "$(beside "$original")"
+    sync "$(beside "$original")"
+    mv -fT -- "$(beside "$original")" "$original"
+    [ ! -e "$S/before/$1" ] || beside_it=" (as it was changed by hand: $original)"
 }
 
 # settle NEW PATH MODE OWNER GROUP KEY whole|part: puts NEW in the place of PATH, unless PATH is so.
@@ -131,12 +149,13 @@ settle() {
         chown "$4:$5" -- "$1"
         chmod "$3" -- "$1"
         sync "$1"
+        beside_it=
         [ "$7" = part ] || keep_original "$6" "$2"
         keep_path "$6" "$2"
         mv -fT -- "$1" "$2"
         sync "$(folder_of "$2")"
         if have restorecon; then restorecon "$2" 2>/dev/null || :; fi
-        changed "$2"
+        changed "$2$beside_it"
     fi
     note "$S/after/$6" "$(digest "$2")"
 }

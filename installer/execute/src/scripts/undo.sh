@@ -23,6 +23,8 @@ give_back() {
     read_again
     undo_libvirt_network
     remove_packages
+    remove_settings
+    forget_keys
     undo_accounts
     for record in "$S"/before/database:*; do
         [ -d "$record" ] || continue
@@ -144,12 +146,12 @@ undo_accounts() {
         name=${record##*/user:}
         # Packages that we added may have made it before we looked.
         if [ -s "$record/entry" ] && ! grep -qsxF -e "user $name" "$S/accounts-added"; then user_as_before "$record" "$name"; else users="$users $name"; fi
-        rm -rf "$record"
+        rm -rf "$record" "$S/after/user:$name"
     done
     for record in "$S"/before/group:*; do
         [ -d "$record" ] || continue
         groups="$groups ${record##*/group:}"
-        rm -rf "$record"
+        rm -rf "$record" "$S/after/group:${record##*/group:}"
     done
     if [ -f "$S/accounts-added" ]; then
         users="$users $(sed -n 's/^user //p' "$S/accounts-added")"

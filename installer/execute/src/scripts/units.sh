@@ -6,6 +6,15 @@ inputs_digest() {
     done | sha256sum | cut -d' ' -f1
 }
 
+# listens UNIT: whether a socket starts it when it is asked. A daemon may leave when it has been idle
+# for a while, as libvirtd does: it is there as long as its socket is.
+listens() {
+    for socket in $(systemctl show -p TriggeredBy --value "$1" 2>/dev/null); do
+        case $socket in *.socket) ! systemctl is-active --quiet "$socket" || return 0 ;; esac
+    done
+    return 1
+}
+
 unit_does() {
     doing "systemctl $*"
     systemctl "$@" < /dev/null || {
@@ -25,6 +34,7 @@ unit() {
         printf '%s\n' "$active" > "$B/active"
         kept "unit:$unit"
     fi
+    if [ "$active" = inactive ] && listens "$unit"; then active=listening; fi
     now=$(inputs_digest "$@")
     seen=$(cat "$S/seen/$unit" 2>/dev/null) || :
     if [ "$now" != "$seen" ] || [ "$(systemctl show -p NeedDaemonReload --value "$unit" 2>/dev/null)" = yes ]; then
@@ -43,6 +53,7 @@ unit() {
             changed "$unit has read its files again"
         fi
         ;;
+    running:listening) ;;
     running:*)
         case $enabled in masked*) [ "$boot" = enabled ] || unit_does unmask "$unit" ;; esac
         unit_does start "$unit"

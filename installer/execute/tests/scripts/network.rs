@@ -59,12 +59,16 @@ fn is_new(bench: &Bench) -> bool {
 
 /// What the timer does when the 60 s are over.
 fn time_is_up(bench: &Bench) {
+    machine(bench, "revert");
+}
+
+fn machine(bench: &Bench, task: &str) {
     let pending = bench.at("/var/lib/stratus/installer/network/pending");
     let bin = bench.root().parent().unwrap().join("bin");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let status = Command::new("sh")
         .arg(pending.join("machine"))
-        .args(["revert".as_ref(), pending.as_os_str(), bench.root().as_os_str()])
+        .args([task.as_ref(), pending.as_os_str(), bench.root().as_os_str()])
         .env("PATH", path)
         .status();
     assert!(status.unwrap().success());
@@ -122,6 +126,32 @@ fn what_nobody_confirms_returns() {
     bench.apply(&step());
     assert_eq!(bench.confirm(&step()).status, 0);
     assert!(is_new(&bench));
+}
+
+#[test]
+fn what_nobody_confirmed_before_the_power_went_returns_at_the_next_start() {
+    let unit = "/etc/systemd/system/stratus-network-revert-boot.service";
+    let wanted = "/etc/systemd/system/sysinit.target.wants/stratus-network-revert-boot.service";
+    let bench = host(true);
+    bench.apply(&step());
+    let text = bench.text(unit);
+    assert!(
+        text.contains("Before=network-pre.target") && text.contains("/machine boot "),
+        "{text}"
+    );
+    assert!(bench.at(wanted).exists());
+    bench.calls();
+    // A decision that the power cut stopped half-way.
+    fs::create_dir(bench.at("/var/lib/stratus/installer/network/pending/decided")).unwrap();
+    machine(&bench, "boot");
+    assert!(!is_new(&bench));
+    assert!(!bench.at(unit).exists() && fs::symlink_metadata(bench.at(wanted)).is_err());
+    // No tool runs yet that could be told anything.
+    assert_eq!(bench.calls(), Vec::<String>::new());
+    // The next run tries again, and what is confirmed stays at the next start too.
+    bench.apply(&step());
+    assert_eq!(bench.confirm(&step()).status, 0);
+    assert!(is_new(&bench) && !bench.at(unit).exists());
 }
 
 #[test]

@@ -52,7 +52,12 @@ verb=$1; for unit; do :; done
 case $verb in
 is-enabled) if [ -e "$T/enabled-$unit" ]; then echo enabled; else echo disabled; exit 1; fi ;;
 is-active) if [ -e "$T/active-$unit" ]; then echo active; else echo inactive; exit 3; fi ;;
-show) echo no ;;
+show)
+    case $* in
+    *TriggeredBy*) if [ -e "$T/active-one.socket" ]; then echo 'one.path one.socket'; fi ;;
+    *) echo no ;;
+    esac
+    ;;
 enable) : > "$T/enabled-$unit" ;;
 disable) rm -f "$T/enabled-$unit" ;;
 start | restart | reload-or-restart) [ ! -e "$T/broken" ] || exit 1; : > "$T/active-$unit" ;;
@@ -88,6 +93,22 @@ fn a_unit_starts_and_starts_again_when_its_files_change() {
     assert_eq!(verbs(&bench), ["daemon-reload", "restart"]);
     bench.undo();
     assert_eq!(verbs(&bench), ["stop", "disable", "daemon-reload"]);
+}
+
+#[test]
+fn a_unit_that_left_for_want_of_work_is_not_started_while_its_socket_listens() {
+    let bench = Bench::new();
+    one_service(&bench);
+    bench.apply(&unit(true));
+    verbs(&bench);
+    let folder = bench.root().parent().unwrap().to_owned();
+    fs::remove_file(folder.join("active-one.service")).unwrap();
+    fs::write(folder.join("active-one.socket"), "").unwrap();
+    assert!(!bench.apply(&unit(true)).changed());
+    assert!(verbs(&bench).is_empty());
+    fs::remove_file(folder.join("active-one.socket")).unwrap();
+    bench.apply(&unit(true));
+    assert_eq!(verbs(&bench), ["start"]);
 }
 
 #[test]
@@ -211,4 +232,29 @@ fn accounts_are_made_once_and_only_ours_are_removed() {
     assert!(
         calls.contains(&"userdel oneadmin".into()) && calls.contains(&"groupdel oneadmin".into())
     );
+}
+
+#[test]
+fn zypper_gets_the_keys_of_our_repositories_and_trusts_no_others() {
+    let bench = Bench::new();
+    bench.put("/etc/os-release", "ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n");
+    let repository = "/etc/zypp/repos.d/stratus-opennebula.repo";
+    bench.put(repository, "[stratus-opennebula]\ngpgcheck=1\ngpgkey=file:///etc/pki/ours\n");
+    bench.put("/etc/zypp/repos.d/other.repo", "[other]\ngpgkey=file:///etc/pki/theirs\n");
+    let rpm = "case $1 in -qa) echo gpg-pubkey-suse-1; cat \"$T/keys\" 2>/dev/null || : ;;\n\
+        --import) echo gpg-pubkey-ours-1 > \"$T/keys\" ;; -q) [ -e \"$T/keys\" ] ;; -e) rm \"$T/keys\" ;; esac";
+    bench.program("rpm", rpm);
+    bench.program("zypper", "exit 0");
+    let inputs = [repository.to_owned()].into();
+    bench.apply_twice(&Step::Action { action: Action::RefreshPackages, inputs });
+    let calls = bench.calls();
+    let imported = format!("rpm --import {}", bench.at("/etc/pki/ours").display());
+    let import = calls.iter().position(|call| *call == imported).expect("the key is imported");
+    let refresh = calls.iter().position(|call| call == "zypper --non-interactive refresh");
+    assert!(refresh.is_some_and(|at| at > import), "{calls:?}");
+    assert!(!calls.iter().any(|call| call.contains("theirs")), "{calls:?}");
+    bench.undo();
+    let calls = bench.calls();
+    assert!(calls.contains(&"rpm -e gpg-pubkey-ours-1".to_owned()), "{calls:?}");
+    assert!(!calls.iter().any(|call| call.contains("-e gpg-pubkey-suse")), "{calls:?}");
 }

@@ -53,6 +53,9 @@ pub async fn apply(
         Change::RemoveRange { network_id, range, .. } => {
             client.remove_range(NetworkId(*network_id), *range).await
         }
+        Change::ResizeRange { network_id, template, .. } => {
+            client.update_range(NetworkId(*network_id), template).await
+        }
         Change::Move { host, to, .. } => {
             let host = HostId(named(client, &client.hosts().await?, host, site)?);
             let cluster = ClusterId(named(client, &client.clusters().await?, to, site)?);

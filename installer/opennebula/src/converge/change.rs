@@ -144,6 +144,19 @@ pub enum Change {
         /// First address and size, for people.
         shown: String,
     },
+    /// Give an address range of ours another size; addresses in use stay with whoever has them.
+    ResizeRange {
+        /// Number of the network.
+        network_id: i32,
+        /// Name of the network.
+        network: String,
+        /// First address and size, for people.
+        shown: String,
+        /// The new size.
+        size: u32,
+        /// The template that does it, with the number of the range.
+        template: Attributes,
+    },
     /// Move a host into a cluster.
     Move {
         /// Name of the host.
@@ -260,6 +273,9 @@ impl fmt::Display for Change {
             }
             Self::RemoveRange { network, shown, .. } => {
                 write!(f, "remove {shown} from network `{network}`: ours, no longer wanted, unused")
+            }
+            Self::ResizeRange { network, shown, size, .. } => {
+                write!(f, "make {shown} of network `{network}` {size} addresses")
             }
             Self::Move { host, from, to } => {
                 write!(f, "move host `{host}` from cluster `{from}` to cluster `{to}`")

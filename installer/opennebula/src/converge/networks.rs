@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::attributes::{Attribute, Attributes};
 use crate::converge::change::{Change, Convergence, Kind};
 use crate::converge::plan::Found;
 use crate::converge::{MARK, WantedNetwork, WantedRange};
@@ -20,6 +21,7 @@ pub(crate) fn ranges(
     let network = &wanted.name;
     let there = found.map_or(&[][..], |found| &found.ranges);
     let mut stays: Vec<&AddressRange> = Vec::new();
+    let mut resized: Vec<(&AddressRange, &WantedRange)> = Vec::new();
     for range in there {
         if wanted.ranges.iter().any(|wanted| is(range, wanted)) {
             stays.push(range);
@@ -27,6 +29,8 @@ pub(crate) fn ranges(
             stays.push(range);
             let reason = format!("{} are not ours and stay", shown(range));
             out.settle(Kind::Network, network, &reason);
+        } else if let Some(wanted) = wanted.ranges.iter().find(|wanted| can_become(range, wanted)) {
+            resized.push((range, wanted));
         } else if !range.leases.is_empty() {
             stays.push(range);
             let users = holders(&range.leases, machines);
@@ -45,9 +49,13 @@ pub(crate) fn ranges(
             });
         }
     }
-    let missing =
-        wanted.ranges.iter().filter(|wanted| !there.iter().any(|range| is(range, wanted)));
-    for range in missing {
+    for (range, wanted) in &resized {
+        resize(out, network, found.map_or(-1, Found::id), (range, wanted), &stays);
+    }
+    let is_there = |wanted: &&WantedRange| {
+        there.iter().any(|range| is(range, wanted)) || resized.iter().any(|(_, w)| w == wanted)
+    };
+    for range in wanted.ranges.iter().filter(|wanted| !is_there(wanted)) {
         match stays.iter().find(|other| overlap(other, range)) {
             Some(other) => {
                 let reason = format!(
@@ -63,6 +71,65 @@ pub(crate) fn ranges(
                 .push(Change::AddRange { network: network.clone(), range: range.clone() }),
         }
     }
+}
+
+/// A range grows, or shrinks as far as no address in use is left out.
+fn resize(
+    out: &mut Convergence,
+    network: &str,
+    network_id: i32,
+    (range, wanted): (&AddressRange, &WantedRange),
+    stays: &[&AddressRange],
+) {
+    if let Some(other) = stays.iter().find(|other| overlap(other, wanted)) {
+        let reason = format!(
+            "{} cannot become {}: they would overlap with {}, which stay",
+            shown(range),
+            wanted.size,
+            shown(other)
+        );
+        out.refuse(Kind::Network, network, reason);
+        return;
+    }
+    out.changes.push(Change::ResizeRange {
+        network_id,
+        network: network.to_owned(),
+        shown: shown(range),
+        size: wanted.size,
+        template: resizing(range, wanted.size),
+    });
+}
+
+/// What oned tells of a range and does not take back.
+const TOLD: [&str; 5] = ["MAC_END", "IP_END", "NEXT_INDEX", "USED_LEASES", "LEASES"];
+
+/// The template that gives a range another size. oned puts it in the place of all that the range
+/// had but type, addresses and number, so what else it had is said again.
+fn resizing(range: &AddressRange, size: u32) -> Attributes {
+    let kept = |(name, value): (&str, &Attribute)| {
+        let text = value.as_text().filter(|_| !TOLD.contains(&name) && name != "SIZE")?;
+        Some((name.to_owned(), text.to_owned()))
+    };
+    let mut members: Vec<(String, String)> = range.attributes.iter().filter_map(kept).collect();
+    members.retain(|(name, _)| name != "AR_ID");
+    members.insert(0, ("AR_ID".to_owned(), range.id.0.to_string()));
+    members.push(("SIZE".to_owned(), size.to_string()));
+    let mut template = Attributes::new();
+    template.push("AR", Attribute::Vector(members));
+    template
+}
+
+/// Whether a range only needs another size: it begins where it should, and either grows or loses no
+/// address in use. One that shrinks and has none in use is made anew.
+fn can_become(range: &AddressRange, wanted: &WantedRange) -> bool {
+    let first = u32::from(wanted.ip);
+    let stays = |lease: &Lease| {
+        lease.ip.and_then(|ip| u32::from(ip).checked_sub(first)).is_some_and(|at| at < wanted.size)
+    };
+    let grows = u64::from(wanted.size) > range.size;
+    let shape =
+        WantedRange { size: u32::try_from(range.size).unwrap_or(u32::MAX), ..wanted.clone() };
+    is(range, &shape) && (grows || !range.leases.is_empty() && range.leases.iter().all(stays))
 }
 
 fn is_ours(range: &AddressRange, site: &str) -> bool {

@@ -24,6 +24,11 @@ impl Model {
         &self.pools
     }
 
+    /// Somebody has an address of the first network's first range.
+    pub(crate) fn lease(&mut self, lease: stratus_opennebula::Lease) {
+        self.pools.networks[0].ranges[0].leases.push(lease);
+    }
+
     /// Makes a change; `site` replaces the mark of what is made.
     pub(crate) fn make(&mut self, site: &str, change: &Change) {
         let pools = &mut self.pools;
@@ -56,6 +61,15 @@ impl Model {
             Change::RemoveRange { network_id, range, .. } => {
                 let net = named(&mut pools.networks, |net| net.id.0 == *network_id);
                 net.ranges.retain(|own| own.id != *range);
+            }
+            Change::ResizeRange { network_id, size, template, .. } => {
+                let net = named(&mut pools.networks, |net| net.id.0 == *network_id);
+                let vector = template.values("AR").next().unwrap();
+                let id = vector.member("AR_ID").unwrap();
+                // oned keeps nothing of a range but what it is told again.
+                assert_eq!(vector.member(MARK), Some(site));
+                let range = named(&mut net.ranges, |range| range.id.0.to_string() == id);
+                range.size = u64::from(*size);
             }
             Change::Move { host, to, .. } => {
                 let id = named(&mut pools.clusters, |cluster| cluster.name == *to).id;

@@ -103,6 +103,8 @@ pub struct Extra {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RepositoryForm {
+    /// The address of what a repository that is there serves.
+    pub index: String,
     /// Path of its key.
     pub key: String,
     /// Path of its description.

@@ -1,8 +1,9 @@
 //! What a machine must have before it can run hosts, said in one message when it has not.
 
+pub(super) use crate::programs::tools;
 use crate::programs::{run, tool};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Programs by the Debian package that brings them.
 const PROGRAMS: [(&str, &str); 11] = [
@@ -50,14 +51,4 @@ fn exists(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     folders.map(|folder| folder.join(program)).any(|file| file.is_file())
-}
-
-/// Where tools that are made once are kept: inside the build folder.
-pub(super) fn tools() -> PathBuf {
-    if let Some(folder) = std::env::var_os("STRATUS_TOOLS") {
-        return PathBuf::from(folder);
-    }
-    // <build folder>/debug/deps/<test> -> <build folder>/tools
-    let test = std::env::current_exe().expect("the test knows its own file");
-    test.ancestors().nth(3).unwrap_or(Path::new("/var/tmp")).join("tools")
 }

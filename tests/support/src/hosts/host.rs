@@ -145,6 +145,13 @@ impl Host {
         out.stdout
     }
 
+    /// Whether it has a file, as its first process sees it: its network does not matter.
+    pub fn has(&self, path: &str) -> bool {
+        let Some(running) = &self.running else { return false };
+        let root = PathBuf::from(format!("/proc/{}/root", running.leader.as_raw_pid()));
+        root.join(path.trim_start_matches('/')).exists()
+    }
+
     /// All its files as they are now; it must be up. See [`Tree`].
     ///
     /// # Panics
@@ -208,10 +215,11 @@ impl Host {
         String::from_utf8_lossy(&said).into_owned()
     }
 
-    /// The last lines of its journal, as far as it can be asked.
+    /// The last lines of its journal but for logins, as far as it can be asked.
     pub fn journal(&self) -> String {
         let mut command = Lab { core: self.core.clone() }.command("timeout");
-        let line = "journalctl --boot --no-pager --lines=40";
+        let line = "journalctl --boot --no-pager --lines=1000 | \
+                    grep -v -e 'sshd\\[' -e 'systemd-logind\\[' -e 'pam_unix' | tail -n 40";
         run(command.args(["--kill-after=1", "10", "ssh", "-T", self.name(), line])).stdout
     }
 

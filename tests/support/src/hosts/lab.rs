@@ -1,7 +1,7 @@
 //! The network that hosts live in, and how programs under test get into it.
 
 use super::web::Web;
-use super::{Host, HostSetup, boot, demands, identity, sweep};
+use super::{Host, HostSetup, boot, demands, identity, last_words, sweep};
 use crate::programs::{run, tool};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::ffi::OsStr;
@@ -55,6 +55,7 @@ impl Lab {
     /// The machine cannot run one; with all that is missing.
     pub fn start() -> Self {
         demands::check();
+        last_words::keep();
         sweep::sweep();
         let name = sweep::name();
         let folder = sweep::folder(&name);
@@ -226,6 +227,9 @@ impl Drop for Core {
         drop(lock(&self.web).take());
         if let Err(problem) = sweep::remove(&self.name) {
             eprintln!("cannot take away all of {}: {problem}", self.name);
+        }
+        if let Some(why) = last_words::of_this_thread() {
+            eprintln!("---- {why}");
         }
     }
 }

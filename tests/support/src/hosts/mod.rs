@@ -28,6 +28,7 @@ mod demands;
 mod host;
 mod identity;
 mod lab;
+mod last_words;
 mod libvirt;
 mod mirrors;
 mod opennebula;

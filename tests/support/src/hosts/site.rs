@@ -4,8 +4,10 @@ use super::{Host, HostSetup, Lab, Standins, Tree};
 use crate::oned::Real;
 use crate::{Output, program, run};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What a container has not and every machine has: a kernel of its own with its drivers, of which only
 /// those that guests need are kept. It is not the one that runs.
@@ -127,6 +129,49 @@ opennebula_key = "repo2.key"
         String::new()
     }
 
+    /// `stratus-install` at a terminal of its own, at which somebody types. It has two minutes.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    pub fn on_terminal(&self, arguments: &[&str], typed: &str) -> Output {
+        let program = program("stratus-install").get_program().to_string_lossy().into_owned();
+        let line = format!("{program} {} --config {}", arguments.join(" "), self.file.display());
+        let mut command = self.lab.command("timeout");
+        command.args(["--kill-after=5", "120", "script", "-qefc", &line, "/dev/null"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("script (util-linux) starts");
+        // The terminal stays until the program has ended: its end would be an end of file.
+        let mut keyboard = child.stdin.take().expect("its input is piped");
+        keyboard.write_all(typed.as_bytes()).expect("script takes what is typed");
+        let out = child.wait_with_output().expect("script ends");
+        drop(keyboard);
+        Output {
+            code: out.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+        }
+    }
+
+    /// Kills an `apply` and cuts a node's power, by its place in [`Self::hosts`], at the moment at
+    /// which its new network is loaded and nobody has confirmed it; then boots it again.
+    ///
+    /// # Panics
+    /// The network step does not begin within two minutes.
+    pub fn cut_before_confirmation(&mut self, node: usize) {
+        const PENDING: &str = "/var/lib/stratus/installer/network/pending";
+        let mut apply = self.command("stratus-install", &["apply", "--yes"]);
+        apply.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut apply = apply.spawn().expect("stratus-install starts");
+        let host = &mut self.hosts[node];
+        wait_for(|| host.has(PENDING), "the network step begins");
+        // What loads the network lives on the host, and goes on without us.
+        apply.kill().expect("the installer is killed");
+        apply.wait().expect("the installer ends");
+        wait_for(|| host.has(&format!("{PENDING}/loaded")), "the new network is loaded");
+        host.power_cut();
+        host.boot();
+    }
+
     /// The file trees of all hosts.
     pub fn trees(&self) -> Vec<Tree> {
         self.hosts.iter().map(Host::tree).collect()
@@ -145,5 +190,13 @@ opennebula_key = "repo2.key"
     /// The lab.
     pub fn lab(&self) -> &Lab {
         &self.lab
+    }
+}
+
+fn wait_for(happens: impl Fn() -> bool, what: &str) {
+    let begun = Instant::now();
+    while !happens() {
+        assert!(begun.elapsed() < Duration::from_mins(2), "not within two minutes: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

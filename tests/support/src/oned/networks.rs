@@ -76,10 +76,19 @@ impl Work<'_> {
         let Some(range) = network.ranges.iter_mut().find(|range| Some(range.id) == wanted) else {
             return Self::refused(0x2000, "Address Range does not exist");
         };
-        for (name, text) in members.into_iter().filter(|(name, _)| name != "AR_ID") {
-            range.attributes.retain(|(own, _)| *own != name);
-            range.attributes.push((name, text));
+        let size = member(&members, "SIZE").and_then(|size| size.parse().ok());
+        let size: u32 = size.unwrap_or(range.size());
+        if range.leases.keys().any(|offset| *offset >= size) {
+            return Self::refused(0x2000, "Address Range has leases in use");
         }
+        // Whatever a range has besides is what the last template says.
+        let fixed = ["TYPE", "IP", "MAC"];
+        range.attributes.retain(|(own, _)| fixed.contains(&own.as_str()));
+        let new = |(name, _): &(String, String)| {
+            !fixed.contains(&name.as_str()) && name != "AR_ID" && name != "SIZE"
+        };
+        range.attributes.push(("SIZE".to_owned(), size.to_string()));
+        range.attributes.extend(members.into_iter().filter(new));
         Ok(Value::from(id))
     }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::PathBuf;
-use stratus_installer::{Choices, Confirmation};
+use stratus_installer::{Choices, Confirmation, hosts};
 use stratus_site::HostName;
 use stratus_terminal::Exit;
 
@@ -22,9 +22,10 @@ pub(crate) struct Common {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// Only these hosts (the others are neither asked nor changed).
-    #[arg(long, value_name = "HOST", global = true)]
-    limit: Vec<HostName>,
+    /// Only these hosts (the others are neither asked nor changed): names, short names, ranges
+    /// such as `node[01-04]`, commas between.
+    #[arg(long, value_name = "HOSTS", global = true, value_parser = hosts)]
+    limit: Vec<Vec<HostName>>,
     /// Take the facts from this file; no host is asked.
     #[arg(long, value_name = "FILE", global = true)]
     facts: Option<PathBuf>,
@@ -40,7 +41,7 @@ impl Common {
             config: self.config,
             json: self.json,
             verbose: false,
-            limit: self.limit,
+            limit: self.limit.concat(),
             facts: self.facts,
             learn_host_keys: self.learn_host_keys,
             confirmation: Confirmation::Ask,
