@@ -94,7 +94,7 @@ async fn look(
         }
         Check::FramesCross { bridge, to } => script("frames_cross", &[bridge, &to.to_string()]),
         Check::SshTrust { user, to } => script("ssh_trust", &[user, to.as_str()]),
-        Check::LibvirtAnswers => script("libvirt_answers", &[]),
+        Check::LibvirtAnswers { user } => script("libvirt_answers", &[user]),
     };
     match ask(&promise.from, &promise.text, script, hosts).await {
         Ok(_) => Verdict::Met,
