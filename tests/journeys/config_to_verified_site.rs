@@ -112,6 +112,9 @@ fn what_is_changed_by_hand_is_named(site: &Site) {
     site.install(&["apply", "--yes"]).good();
     let quiet = site.install(&["drift"]);
     assert_eq!(quiet.code, 0, "{}", quiet.stdout);
+    // What somebody wrote is kept for them, and is theirs to remove.
+    let kept = format!("{file}.stratus-orig");
+    node.run(&format!("grep -q 'by hand' {kept} && rm {kept}")).good();
 }
 
 fn a_node_comes_and_goes(site: &Site, before: &[Tree]) {

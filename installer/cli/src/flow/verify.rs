@@ -80,17 +80,25 @@ async fn promised(choices: &Choices, pick: &Pick) -> Result<(Site, Fleet, Vec<Pr
     let fleet = Fleet::of(&site, choices)?;
     let facts = gather::facts(&site, &fleet, choices).await?;
     let mut promises = promises(&site, &facts);
+    // What is left out may belong to a host that is not meant.
+    exist(&promises, &pick.without)?;
     promises.retain(|p| choices.means(&p.from));
-    for name in pick.names.iter().chain(&pick.without) {
+    exist(&promises, &pick.names)?;
+    let is_of = |p: &Promise, names: &[String]| names.iter().any(|name| is_named(&p.id, name));
+    promises.retain(|p| pick.names.is_empty() || is_of(p, &pick.names));
+    promises.retain(|p| !is_of(p, &pick.without));
+    Ok((site, fleet, promises))
+}
+
+/// Whether each name is of some promise.
+fn exist(promises: &[Promise], names: &[String]) -> Result<()> {
+    for name in names {
         if !promises.iter().any(|p| is_named(&p.id, name)) {
             let failure = Failure::usage(format!("there is no test `{name}`"));
             return Err(failure.hint("`--list` shows the tests of this site").into());
         }
     }
-    let is_of = |p: &Promise, names: &[String]| names.iter().any(|name| is_named(&p.id, name));
-    promises.retain(|p| pick.names.is_empty() || is_of(p, &pick.names));
-    promises.retain(|p| !is_of(p, &pick.without));
-    Ok((site, fleet, promises))
+    Ok(())
 }
 
 /// Whether a name fits a pattern, in which `*` stands for anything.
