@@ -16,6 +16,8 @@ pub struct Choices {
     pub limit: Vec<HostName>,
     /// A file with facts, instead of asking the hosts.
     pub facts: Option<PathBuf>,
+    /// A directory of packages that hosts get theirs from, instead of the internet.
+    pub offline: Option<PathBuf>,
     /// Whether unknown host keys are written down and believed.
     pub learn_host_keys: bool,
     /// Whether changes were agreed to beforehand.

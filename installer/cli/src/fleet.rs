@@ -1,6 +1,7 @@
 //! The hosts of a site, as something that work can be given to.
 
 use crate::choices::{Choices, is_called};
+use crate::site_file::state_folder;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -29,7 +30,7 @@ impl Fleet {
         let names: Vec<HostName> = roles(site).into_iter().map(|(h, _)| h.clone()).collect();
         all_known(&names, choices)?;
         let meant = |host: &&HostName| choices.means(host) || **host == site.frontend.host;
-        let file = known_hosts();
+        let file = state_folder().join("known_hosts");
         let learning = choices
             .learn_host_keys
             .then(|| Learning { before: Mutex::new(Learning::read(&file)), file: file.clone() });
@@ -112,13 +113,4 @@ fn addresses(site: &Site) -> BTreeMap<HostName, IpAddr> {
     let frontend = site.frontend.address.map(|a| (site.frontend.host.clone(), a));
     let nodes = site.nodes.iter().filter_map(|n| Some((n.host.clone(), n.address?)));
     frontend.into_iter().chain(nodes).collect()
-}
-
-/// Our own file of host keys: root's in the state folder, others' in their home.
-fn known_hosts() -> PathBuf {
-    if rustix::process::geteuid().is_root() {
-        return PathBuf::from("/var/lib/stratus/installer/known_hosts");
-    }
-    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
-    home.join(".local/state/stratus/known_hosts")
 }

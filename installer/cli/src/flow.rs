@@ -3,6 +3,7 @@
 mod apply;
 mod drift;
 mod look;
+mod mirror;
 mod nodes;
 mod objects;
 mod plan;
@@ -14,6 +15,7 @@ mod verify;
 pub use apply::apply;
 pub use drift::drift;
 pub use look::{bundle, check, facts, preflight};
+pub use mirror::{Mirroring, mirror};
 pub use nodes::{add_node, drain_node, remove_node};
 pub use plan::plan;
 pub use status::status;

@@ -16,11 +16,13 @@ mod junit;
 mod live;
 mod site_file;
 mod trial;
+pub mod vpn;
 mod wanted;
 
 pub use choices::{Choices, Confirmation, hosts};
 pub use daemon::ThroughHost;
 pub use fleet::Fleet;
+pub use flow::Mirroring;
 pub use junit::Report;
 pub use site_file::Loaded;
 pub use wanted::wanted;

@@ -1,8 +1,12 @@
 //! The site file and what lies beside it.
 
+use crate::choices::Choices;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use stratus_execute::run::Freight;
+use stratus_plan::offline::Offline;
 use stratus_plan::{Inputs, files_needed};
 use stratus_site::Site;
 use stratus_terminal::{Exit, Failure};
@@ -17,8 +21,26 @@ pub struct Loaded {
     pub inputs: Inputs,
 }
 
+impl Loaded {
+    /// The directory of packages for whoever carries them.
+    pub(crate) fn freight(&self) -> Option<Arc<Freight>> {
+        let folder = self.site.packages.offline.clone()?;
+        let mirror = self.inputs.offline.as_ref()?.mirror.clone();
+        Some(Arc::new(Freight { folder, mirror }))
+    }
+}
+
+/// Reads the site file alone, as the options would have it.
+pub(crate) fn site(choices: &Choices) -> Result<(Site, String)> {
+    let (mut site, text) = as_written(&choices.config)?;
+    if let Some(directory) = &choices.offline {
+        site.packages.offline = Some(directory.clone());
+    }
+    Ok((site, text))
+}
+
 /// Reads the site file alone. A wrong one is usage (exit code 2), with every problem.
-pub(crate) fn site(path: &Path) -> Result<(Site, String)> {
+pub(crate) fn as_written(path: &Path) -> Result<(Site, String)> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!("cannot read the site file `{}`", path.display()))
             .because(error)
@@ -31,8 +53,19 @@ pub(crate) fn site(path: &Path) -> Result<(Site, String)> {
 }
 
 /// Reads the site file and the files that a plan needs. Of secret files only the digest is kept.
-pub(crate) fn load(path: &Path) -> Result<Loaded> {
-    let (site, site_text) = site(path)?;
+/// A directory of packages has to be whole and signed.
+pub(crate) fn load(choices: &Choices) -> Result<Loaded> {
+    let mut loaded = load_online(choices)?;
+    let packages = &loaded.site.packages;
+    if let Some(directory) = &packages.offline {
+        loaded.inputs.offline = Some(offline(directory, packages.offline_key.as_deref())?);
+    }
+    Ok(loaded)
+}
+
+/// The same for whoever does not need a directory of packages.
+pub(crate) fn load_online(choices: &Choices) -> Result<Loaded> {
+    let (site, site_text) = site(choices)?;
     let (seen, secret) = files_needed(&site);
     let mut inputs = Inputs { site_text, ..Inputs::default() };
     for path in seen {
@@ -44,6 +77,51 @@ pub(crate) fn load(path: &Path) -> Result<Loaded> {
         inputs.secrets.insert(path, digest);
     }
     Ok(Loaded { site, inputs })
+}
+
+/// Where the key is that signs the directories made on this machine.
+pub(crate) fn signing_key() -> PathBuf {
+    state_folder().join("mirror-key")
+}
+
+/// The installer's own folder: root's in the system's state, others' in their home.
+pub(crate) fn state_folder() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/stratus/installer");
+    }
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    home.join(".local/state/stratus")
+}
+
+/// Checks a directory of packages: the key in it would vouch for itself, so it never counts.
+fn offline(directory: &Path, key: Option<&Path>) -> Result<Offline> {
+    let key = match key {
+        Some(key) => key.to_owned(),
+        None => signing_key().join("key.asc"),
+    };
+    if !key.is_file() {
+        let message = format!("who signed the packages in `{}` is not known", directory.display());
+        let hint = format!(
+            "compare the fingerprint that `stratus-install mirror` showed with that of `{}`, copy this file beside the site file, and name the copy as `offline_key` in [packages]",
+            directory.join("key.asc").display()
+        );
+        return Err(Failure::new(Exit::Refused, message).hint(hint).into());
+    }
+    let text = String::from_utf8_lossy(&read(&key)?).into_owned();
+    stratus_mirror::open(directory, &text).map_err(|error| refused(directory, error).into())
+}
+
+fn refused(directory: &Path, error: stratus_mirror::Error) -> Failure {
+    use stratus_mirror::Error;
+    let message = format!("the packages in `{}` cannot be used", directory.display());
+    let exit = match &error {
+        Error::Untrusted { .. } => Exit::Refused,
+        Error::File { .. } => Exit::Usage,
+        Error::NoProgram { .. } | Error::Program { .. } | Error::Unfit { .. } => Exit::Failed,
+    };
+    Failure::new(exit, message).because(error).hint(
+        "run `stratus-install mirror` again where there is internet: it mends what is damaged",
+    )
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {

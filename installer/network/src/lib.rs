@@ -11,6 +11,7 @@ mod addresses;
 mod bridge;
 mod dhcp;
 mod firewall;
+pub mod overlay;
 #[cfg(test)]
 mod samples;
 mod vnet;

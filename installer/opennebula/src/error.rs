@@ -218,6 +218,11 @@ impl Error {
         )
     }
 
+    /// Whether the answer was longer than the bound; a smaller part of it may be asked for.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Self::Transport { source: TransportError::TooLong(_), .. })
+    }
+
     /// What the operator can do about it, if that is clear.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

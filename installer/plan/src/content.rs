@@ -1,6 +1,7 @@
 //! What a file is to hold, given what it holds: shared by the planner, which compares, and by
 //! whoever writes it, so that both always mean the same bytes.
 
+use crate::offline::CARRY;
 use crate::oned;
 use crate::step::{File, Network, OurShare, Piece, Quoting, Step};
 use sha2::{Digest, Sha256};
@@ -133,6 +134,7 @@ pub fn seen_name(step: &Step) -> Option<String> {
         Step::Unit(unit) if !unit.inputs.is_empty() => Some(unit.name.clone()),
         Step::Action { action, .. } => Some(action.name().to_owned()),
         Step::Network(network) => Some(format!("network:{}", network.bridge)),
+        Step::Carry(_) => Some(CARRY.to_owned()),
         Step::File(file) if file.secret => Some(format!("file:{}", file.path.replace('/', "-"))),
         _ => None,
     }

@@ -7,6 +7,7 @@
 //! questions(site, host) -> asked of each host -> Facts
 //! preflight(site, facts)                      -> Finding, what stands in the way
 //! plan(site, facts, inputs)                   -> Plan, steps with reason and state
+//! offline::orders(site, facts, inputs)        -> Order, what a mirror has to hold
 //! promises(site, facts)                       -> Promise, what verify looks at afterwards
 //! ```
 //!
@@ -17,6 +18,7 @@ mod bridging;
 pub mod content;
 pub mod facts;
 pub mod metadata;
+pub mod offline;
 pub mod oned;
 pub mod plan;
 mod planner;

@@ -7,6 +7,7 @@ use crate::metadata::{self, opennebula, series_text, supported};
 use crate::plan::{HostPlan, Plan, Planned, Role};
 use crate::stages;
 use crate::state::{Earlier, judge};
+use crate::step::Step;
 use crate::view::{Inputs, View, files_needed, roles};
 use crate::wanted::Wanted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +69,13 @@ fn host_steps(about: &About, host: &HostName, node: Option<&Node>) -> Result<Vec
     }
     stated_otherwise(site, host, node, &told.os.id, &told.os.version)?;
     let view = View { site, facts, inputs: Some(inputs), host, roles, told, system, node, rules };
-    Ok(judged(&view, stages::all(&view)))
+    let wanted = stages::all(&view);
+    for Wanted { step, .. } in &wanted {
+        if let (Step::Carry(carry), Some(offline)) = (step, &inputs.offline) {
+            offline.mirror.choose(&carry.part, &carry.names)?;
+        }
+    }
+    Ok(judged(&view, wanted))
 }
 
 fn judged(view: &View, steps: Vec<Wanted>) -> Vec<Planned> {
@@ -109,7 +116,7 @@ pub(crate) fn stated_otherwise(
 }
 
 /// A file beside the site file that was not given.
-fn missing_input(site: &Site, inputs: &Inputs) -> Option<String> {
+pub(crate) fn missing_input(site: &Site, inputs: &Inputs) -> Option<String> {
     let (seen, secret) = files_needed(site);
     let seen = seen.into_iter().find(|p| !inputs.files.contains_key(p));
     let secret = secret.into_iter().find(|p| !inputs.secrets.contains_key(p));
@@ -117,6 +124,9 @@ fn missing_input(site: &Site, inputs: &Inputs) -> Option<String> {
         return Some(format!("{} is named by the site file and was not read", path.display()));
     }
     let packages = &site.packages;
+    if let (Some(directory), None) = (&packages.offline, &inputs.offline) {
+        return Some(format!("the packages in {} were not read", directory.display()));
+    }
     (packages.opennebula_key.is_none() && packages.offline.is_none()).then(|| {
         format!(
             "packages.opennebula_key is not set: save {} to a file, compare its fingerprint with \

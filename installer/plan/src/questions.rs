@@ -31,9 +31,6 @@ pub fn questions(site: &Site, host: &HostName) -> Questions {
     }
     questions.paths.insert("/etc/resolv.conf".to_owned());
     questions.paths.insert(stages::HOST_KEY.to_owned());
-    if let Some(directory) = &site.packages.offline {
-        questions.paths.insert(directory.display().to_string());
-    }
     for system in systems() {
         ask(&mut questions, site, host, &roles, system, system.release.network);
     }
@@ -92,6 +89,8 @@ fn ask(
 fn of_step(questions: &mut Questions, host: &HostName, step: Step) {
     match step {
         Step::Packages { names } => questions.packages.extend(names),
+        // What it has seen is always told.
+        Step::Carry(_) => {}
         Step::Group { name, .. } => drop(questions.groups.insert(name)),
         Step::User(user) => {
             questions.groups.extend(user.groups);

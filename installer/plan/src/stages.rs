@@ -18,8 +18,10 @@ pub(crate) use accounts::HOST_KEY;
 pub(crate) use network::interface as port_of;
 
 use crate::plan::Stage;
+use crate::step::Step;
 use crate::view::View;
 use crate::wanted::Wanted;
+use std::collections::BTreeSet;
 
 type StageFn = fn(&View) -> Vec<Wanted>;
 
@@ -37,6 +39,22 @@ const STAGES: [(Stage, StageFn); 12] = [
     (Stage::Services, services::wanted),
     (Stage::Start, start::wanted),
 ];
+
+/// The package repositories of a host, their keys and settings.
+pub(crate) fn repositories(view: &View) -> Vec<Wanted> {
+    repositories::wanted(view)
+}
+
+/// The packages that the site wants on a host.
+pub(crate) fn package_names(view: &View) -> BTreeSet<String> {
+    let later = STAGES.into_iter().filter(|(stage, _)| *stage != Stage::Repositories);
+    let steps = later.flat_map(|(_, wanted)| wanted(view)).map(|wanted| wanted.step);
+    let names = |step| match step {
+        Step::Packages { names } => names,
+        _ => BTreeSet::new(),
+    };
+    steps.flat_map(names).collect()
+}
 
 /// Everything that the site wants of a host, in order.
 pub(crate) fn all(view: &View) -> Vec<Wanted> {

@@ -4,8 +4,9 @@ mod files;
 
 use crate::content::{inputs_digest, network_digest, seen_name};
 use crate::facts::PathKind;
+use crate::offline::{CARRY, INDEX};
 use crate::plan::State;
-use crate::step::{Access, File, Network, Step, Unit, User};
+use crate::step::{Access, Carry, File, Network, Step, Unit, User};
 use crate::view::View;
 use crate::wanted::{Wanted, file_id};
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ impl Earlier {
                 self.changing.insert(path.clone());
             }
             Step::SshKey { path, .. } => drop(self.changing.insert(format!("{path}.pub"))),
+            Step::Carry(_) => drop(self.changing.insert(INDEX.to_owned())),
             _ => {}
         }
     }
@@ -48,6 +50,7 @@ pub(crate) fn judge(view: &View, earlier: &Earlier, wanted: &Wanted) -> State {
     }
     match &wanted.step {
         Step::Packages { names } => packages(view, names),
+        Step::Carry(carry) => carried(view, carry),
         Step::Group { name, gid } => group(view, name, *gid),
         Step::User(wanted) => user(view, wanted),
         Step::Directory { path, access } => directory(view, path, access),
@@ -76,7 +79,7 @@ fn is_absent(view: &View, step: &Step) -> bool {
         Step::Unit(unit) => !told.units.contains_key(&unit.name),
         Step::Group { name, .. } => !told.groups.contains_key(name),
         Step::Action { .. } | Step::Database { .. } => true,
-        Step::Packages { .. } | Step::Network(_) => false,
+        Step::Packages { .. } | Step::Carry(_) | Step::Network(_) => false,
     }
 }
 
@@ -90,6 +93,17 @@ fn packages(view: &View, names: &BTreeSet<String>) -> State {
     let lines: Vec<String> = missing.map(line).collect();
     let installed = names.iter().filter_map(|n| Some(format!("{n} {}", told.packages.get(n)?)));
     done_or(lines, || format!("installed: {}", installed.collect::<Vec<_>>().join(", ")))
+}
+
+fn carried(view: &View, carry: &Carry) -> State {
+    let packages = view
+        .offline()
+        .map_or(0, |o| o.mirror.choose(&carry.part, &carry.names).map_or(0, |chosen| chosen.len()));
+    if view.told.seen.get(CARRY) == Some(&carry.digest) {
+        return State::Done(format!("the host has what it needs of {packages} packages"));
+    }
+    let line = format!("carry what the host does not have of {packages} packages ({})", carry.part);
+    State::Change(vec![line])
 }
 
 fn done_or(lines: Vec<String>, why: impl FnOnce() -> String) -> State {

@@ -16,6 +16,9 @@ pub enum Step {
         /// Their names.
         names: BTreeSet<String>,
     },
+    /// Packages for these names are on the host, with the signed index that lists them; those that are
+    /// installed stay where they are.
+    Carry(Carry),
     /// A group exists.
     Group {
         /// Its name.
@@ -79,6 +82,17 @@ pub enum Step {
     /// The host's network is configured anew: files are put in place and loaded, and everything
     /// returns to what it was unless the new network is confirmed within 60 s.
     Network(Network),
+}
+
+/// Packages that come from the machine that the installer runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carry {
+    /// The part of the directory that is for the host's system: `debian-12-x86_64`.
+    pub part: String,
+    /// The packages that the host is to have.
+    pub names: BTreeSet<String>,
+    /// SHA-256 (hexadecimal) of the names and the index.
+    pub digest: String,
 }
 
 /// Owner, group and permissions.

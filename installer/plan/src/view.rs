@@ -2,6 +2,7 @@
 
 use crate::facts::{Facts, HostFacts, HostReport};
 use crate::metadata::System;
+use crate::offline::Offline;
 use crate::plan::Role;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,6 +18,8 @@ pub struct Inputs {
     pub files: BTreeMap<PathBuf, Vec<u8>>,
     /// SHA-256 (hexadecimal) of the secret files that the site names; never their content.
     pub secrets: BTreeMap<PathBuf, String>,
+    /// The directory of packages that `packages.offline` names.
+    pub offline: Option<Offline>,
     /// The site file as written: hosts of services get their sections of it.
     pub site_text: String,
 }
@@ -97,6 +100,11 @@ impl View<'_> {
     pub(crate) fn input(&self, path: &Path) -> String {
         let bytes = self.inputs.and_then(|i| i.files.get(path));
         bytes.map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default()
+    }
+
+    /// The directory of packages, as far as it was read.
+    pub(crate) fn offline(&self) -> Option<&Offline> {
+        self.inputs?.offline.as_ref()
     }
 
     /// The nodes whose datastores are on the front-end's disk.

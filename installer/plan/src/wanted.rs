@@ -1,5 +1,6 @@
 //! A step as a stage wants it, before anybody compared it with what is there.
 
+use crate::offline::CARRY;
 use crate::plan::Stage;
 use crate::step::{Access, Action, File, OurShare, Piece, Step, Unit};
 use std::collections::BTreeSet;
@@ -63,6 +64,7 @@ fn id(step: &Step) -> String {
         Step::Packages { names } => {
             packages_id(names.first().map(String::as_str).unwrap_or_default())
         }
+        Step::Carry(_) => CARRY.to_owned(),
         Step::Group { name, .. } => format!("group:{name}"),
         Step::User(user) => format!("user:{}", user.name),
         Step::Directory { path, .. } => format!("directory:{path}"),

@@ -49,12 +49,6 @@ fn each_obstacle_is_found_where_it_is() {
         found(|s, _| s.nodes[0].configure_bridge = false),
         found(|_, f| known(f, NODE).interfaces[0].dynamic = true),
         found(|_, f| _ = known(f, FRONTEND).listening.insert(2633, "nginx".into())),
-        found(|s, f| {
-            s.packages.offline = Some("/srv/p".into());
-            for there in [FRONTEND, "node02.example.org"] {
-                known(f, there).paths.insert("/srv/p".into(), support::text(""));
-            }
-        }),
         found(|_, f| known(f, NODE).machine_id = format!("{:032x}", 0)),
         found(|_, f| {
             let mac = known(f, FRONTEND).interfaces[0].mac;

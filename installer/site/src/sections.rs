@@ -429,6 +429,8 @@ pub struct Packages {
     pub stratus_key: Option<PathBuf>,
     /// HTTP proxy for package managers.
     pub proxy: Option<Url>,
-    /// Directory with all packages, for a site without internet.
+    /// Directory with all packages where the installer runs, for hosts without internet.
     pub offline: Option<PathBuf>,
+    /// File with the key that signs the directory.
+    pub offline_key: Option<PathBuf>,
 }

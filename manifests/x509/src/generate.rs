@@ -1,5 +1,9 @@
 //! Making certificates: for trying things, for tests, for a site's own small authority.
 
+mod kept;
+
+pub use kept::{KeptAuthority, List, Purpose, Revoked, Span};
+
 use crate::subject::{NameError, oid_of, parse_slash};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::string::Ia5String;
@@ -253,9 +257,9 @@ fn dates(
 ) -> Result<(time::OffsetDateTime, time::OffsetDateTime), GenerateError> {
     let length = SignedDuration::from_hours(24 * i64::from(validity.days));
     let end = validity.from.checked_add(length).map_err(|_| GenerateError::Validity)?;
-    let instant = |t: Timestamp| {
-        time::OffsetDateTime::from_unix_timestamp(t.as_second())
-            .map_err(|_| GenerateError::Validity)
-    };
     Ok((instant(validity.from)?, instant(end)?))
+}
+
+fn instant(t: Timestamp) -> Result<time::OffsetDateTime, GenerateError> {
+    time::OffsetDateTime::from_unix_timestamp(t.as_second()).map_err(|_| GenerateError::Validity)
 }

@@ -5,18 +5,30 @@ use crate::setup;
 use anyhow::{Result, bail};
 
 /// Benches by name: what cargo runs for each.
-const BENCHES: [(&str, &[&str]); 7] = [
+const BENCHES: [(&str, &[&str]); 10] = [
     ("image", &["bench", "-p", "stratus-image"]),
     ("search", &["bench", "-p", "stratus-store", "--bench", "search", "--", "100000"]),
     ("download", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "download"]),
     ("manifest", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "manifest"]),
     ("upload", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "upload"]),
     ("memory", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "memory"]),
+    ("accounting", &["bench", "-p", "stratus-accounting", "--bench", "month", "--", "20000"]),
     ("cache", &["bench", "-p", "stratus-tests", "--bench", "cache"]),
+    ("plan", &["bench", "-p", "stratus-plan", "--bench", "plan"]),
+    ("installer", &["bench", "-p", "stratus-tests", "--bench", "installer"]),
 ];
 
 /// Peers and tools of the benches, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 3] = [("nginx", "nginx-light"), ("wrk", "wrk"), ("curl", "curl")];
+const PROGRAMS: [(&str, &str); 7] = [
+    ("nginx", "nginx-light"),
+    ("wrk", "wrk"),
+    ("curl", "curl"),
+    ("ansible-playbook", "ansible-core"),
+    // Hosts of the installer's bench.
+    ("mmdebstrap", "mmdebstrap"),
+    ("systemd-nspawn", "systemd-container"),
+    ("apt-ftparchive", "apt-utils"),
+];
 
 /// Runs the named benches, or all.
 pub(crate) fn run(names: &[&str]) -> Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 27] = [
+const PROGRAMS: [(&str, &str); 31] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -25,6 +25,7 @@ const PROGRAMS: [(&str, &str); 27] = [
     ("nft", "nftables"),
     ("dnsmasq", "dnsmasq-base"),
     ("ping", "iputils-ping"),
+    ("openvpn", "openvpn"),
     ("bash", "bash"),
     ("python3", "python3"),
     // Whole hosts, and packages for them.
@@ -35,6 +36,10 @@ const PROGRAMS: [(&str, &str); 27] = [
     ("gpg", "gnupg"),
     ("rpmbuild", "rpm"),
     ("createrepo_c", "createrepo-c"),
+    // The database that APEL's schema is loaded into.
+    ("mariadbd", "mariadb-server-core"),
+    ("mariadb-install-db", "mariadb-server-core"),
+    ("mariadb", "mariadb-client-core"),
 ];
 
 /// Programs that manage a machine's network, by their file and the Debian package that brings them.
@@ -63,7 +68,7 @@ pub(crate) fn run() -> Result<()> {
     if let Some(file) = s3_server()? {
         println!("S3 server: {}", file.display());
     }
-    Ok(())
+    apel()
 }
 
 /// Installs those of these programs that are missing.
@@ -144,11 +149,7 @@ pub(crate) fn axe() -> Result<PathBuf> {
     println!("installing axe-core from the Python package axe-playwright-python");
     let folder = tools().join("axe");
     std::fs::create_dir_all(&folder)?;
-    let pip = find("pip3").or_else(|| find("pip"));
-    if pip.is_none() {
-        debian(&["python3-pip"])?;
-    }
-    let pip = pip.or_else(|| find("pip3")).context("there is no pip")?;
+    let pip = pip()?;
     check(
         Command::new(pip)
             .args(["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest"])
@@ -167,6 +168,56 @@ pub(crate) fn axe() -> Result<PathBuf> {
     let script = find_below(&folder, "axe.min.js").context("the wheel holds no axe.min.js")?;
     std::fs::copy(script, &file)?;
     Ok(file)
+}
+
+/// The Python modules that APEL's parser uses, by their packages.
+const APEL_MODULES: [&str; 3] = ["dirq==1.8", "future==1.0.0", "iso8601==1.1.0"];
+/// APEL's own programs and database schema, which are on no package index.
+const APEL: &str = "https://github.com/apel/apel/archive/refs/tags/2.5.0.tar.gz";
+
+/// APEL's parser and schema, for the records that accounting publishes. Where they cannot be had,
+/// that part of the tests is left out, and said to be.
+fn apel() -> Result<()> {
+    let (folder, modules) = (tools().join("apel"), tools().join("python"));
+    if !modules.join("dirq").is_dir() {
+        println!("installing Python packages for APEL into {}", modules.display());
+        let pip = pip()?;
+        check(
+            Command::new(pip)
+                .args(["install", "--quiet", "--no-deps", "--disable-pip-version-check"])
+                .arg("--target")
+                .arg(&modules)
+                .args(APEL_MODULES),
+        )?;
+    }
+    if folder.join("schemas/cloud.sql").is_file() {
+        return Ok(());
+    }
+    let archive = tools().join("apel.tar.gz");
+    let curl = find("curl").context("there is no curl")?;
+    let mut fetch = Command::new(curl);
+    fetch.args(["--fail", "--silent", "--location", "--max-time", "60", "--output"]);
+    if !fetch.arg(&archive).arg(APEL).status()?.success() {
+        println!(
+            "LEFT OUT: the comparison with APEL's own parser and database: {APEL} cannot be had; \
+             STRATUS_TEST_APEL may name a checkout"
+        );
+        return Ok(());
+    }
+    std::fs::create_dir_all(&folder)?;
+    let mut unpack = Command::new("tar");
+    unpack.arg("-xzf").arg(&archive).args(["--strip-components", "1", "-C"]).arg(&folder);
+    check(&mut unpack)?;
+    std::fs::remove_file(&archive)?;
+    Ok(())
+}
+
+fn pip() -> Result<PathBuf> {
+    let pip = || find("pip3").or_else(|| find("pip"));
+    if pip().is_none() {
+        debian(&["python3-pip"])?;
+    }
+    pip().context("there is no pip")
 }
 
 /// A real S3 server program: versitygw, built from its Go module. None where there is no Go that can

@@ -20,7 +20,7 @@ pub use browser::Browser;
 pub use cache::{Cache, CacheSetup};
 pub use directory::{DIRECTORY_PASSWORD, Directory};
 pub use origin::{Faults, FaultyOrigin, Length, Page, Tally};
-pub use programs::{Output, network_tool, program, run, tool};
+pub use programs::{Output, network_tool, program, run, tool, tools};
 pub use reader::{Got, Readers};
 pub use repository::{PASSWORD, Repository, Setup};
 pub use requests::Answer;

@@ -86,7 +86,7 @@ pub fn network_tool(file: &str) -> Command {
 }
 
 /// Where tools that are made once are kept: inside the build folder.
-pub(crate) fn tools() -> PathBuf {
+pub fn tools() -> PathBuf {
     if let Some(folder) = std::env::var_os("STRATUS_TOOLS") {
         return PathBuf::from(folder);
     }

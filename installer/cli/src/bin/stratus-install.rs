@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use common::{Common, block_on};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratus_installer::{Choices, Confirmation, Report, flow, flow::Pick, hosts};
+use stratus_installer::{Choices, Confirmation, Mirroring, Report, flow, flow::Pick, hosts};
 use stratus_site::HostName;
 use stratus_terminal::{Exit, arguments, run_service};
 
@@ -33,6 +33,8 @@ const EXAMPLES: &str = "Examples:
   stratus-install preflight --config site.toml        look at the hosts, change nothing
   stratus-install plan --config site.toml             what would be done, and why; 10 if something
   stratus-install apply --config site.toml --yes      do it; kill it anywhere and run it again
+  stratus-install mirror --config site.toml -o packages  every package, for hosts without internet
+  stratus-install apply --config site.toml --offline packages
   stratus-install verify --config site.toml --junit report.xml
   stratus-install --config site.toml                  all of these, asking before the first change";
 
@@ -52,6 +54,23 @@ enum Task {
     Plan,
     /// Do what the plan says.
     Apply,
+    /// Gather every package that the site's hosts need in one signed directory, for `--offline`.
+    ///
+    /// Goes on where it was cut off, and downloads only what is new.
+    Mirror {
+        /// The directory.
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+        /// Ask no host: each is of this system unless the site file states another one.
+        #[arg(long, value_name = "RELEASE", conflicts_with = "facts")]
+        family: Option<String>,
+        /// Take the packages of a release from what this file describes, not from its own archives.
+        #[arg(long, value_name = "RELEASE=FILE", value_parser = sources)]
+        sources: Vec<(String, PathBuf)>,
+        /// The folder of the key that signs; the key is made if there is none.
+        #[arg(long, value_name = "DIR")]
+        signing_key: Option<PathBuf>,
+    },
     /// Look whether the site keeps what it promises.
     Verify {
         /// Write the results as JUnit XML.
@@ -94,6 +113,12 @@ enum Task {
     },
 }
 
+fn sources(text: &str) -> Result<(String, PathBuf), String> {
+    let (release, file) =
+        text.split_once('=').ok_or("not RELEASE=FILE, such as debian-12=my.sources")?;
+    Ok((release.to_owned(), file.into()))
+}
+
 fn main() -> ExitCode {
     // What Ctrl-C means is our own affair: steps under way are finished first.
     run_service(|| block_on(task(arguments())))
@@ -109,6 +134,10 @@ async fn task(Arguments { common, verbose, yes, task }: Arguments) -> anyhow::Re
         Some(Task::Preflight) => flow::preflight(&choices).await,
         Some(Task::Plan) => flow::plan(&choices).await,
         Some(Task::Apply) => flow::apply(&choices).await,
+        Some(Task::Mirror { output, family, sources, signing_key }) => {
+            let sources = sources.into_iter().collect();
+            flow::mirror(&choices, Mirroring { output, family, sources, signing_key }).await
+        }
         Some(Task::Verify { junit, without }) => {
             let pick = Pick { names: Vec::new(), without };
             flow::verify(&choices, &pick, &Report { junit }).await

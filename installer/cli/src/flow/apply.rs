@@ -22,7 +22,7 @@ pub async fn apply(choices: &Choices) -> Result<Exit> {
     if !world.is_settled() && choices.facts.is_none() {
         gather::around(&world.loaded.site, &world.fleet, &mut world.facts).await;
     }
-    let findings = findings(&world.loaded.site, &world.facts, choices);
+    let findings = findings(&world.loaded, &world.facts, choices);
     if !findings.is_empty() {
         note(&findings_shown(&findings));
     }

@@ -103,7 +103,7 @@ fn of_step(told: &HostFacts, planned: &Planned) -> Option<(String, Vec<String>)>
                 Some(_) => format!("{path} is no directory any more"),
             }
         }
-        Step::Action { .. } | Step::Database { .. } => return None,
+        Step::Action { .. } | Step::Database { .. } | Step::Carry(_) => return None,
     };
     Some((what, lines.clone()))
 }

@@ -3,7 +3,7 @@
 use crate::choices::Choices;
 use crate::fleet::Fleet;
 use crate::gather;
-use crate::site_file::{load, site};
+use crate::site_file::{Loaded, load, site};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use std::path::Path;
@@ -19,7 +19,7 @@ use stratus_terminal::{AtomicFile, Exit, note, print_json, print_line};
 
 /// Reads the site file and reports every problem.
 pub fn check(choices: &Choices) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     let name = &site.general.name;
     note(&format!(
         "the site `{name}` is good: 1 front-end, {} nodes, {} networks",
@@ -31,7 +31,7 @@ pub fn check(choices: &Choices) -> Result<Exit> {
 
 /// Asks the hosts and writes down what they say.
 pub async fn facts(choices: &Choices, output: Option<&Path>) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     let fleet = Fleet::of(&site, choices)?;
     let facts = gather::ask(&site, &fleet).await;
     match output {
@@ -44,13 +44,13 @@ pub async fn facts(choices: &Choices, output: Option<&Path>) -> Result<Exit> {
 
 /// Looks at the hosts for what would stand in the way. Exit code 1 when something must be mended.
 pub async fn preflight(choices: &Choices) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
-    let fleet = Fleet::of(&site, choices)?;
-    let mut facts = gather::facts(&site, &fleet, choices).await?;
+    let loaded = load(choices)?;
+    let fleet = Fleet::of(&loaded.site, choices)?;
+    let mut facts = gather::facts(&loaded.site, &fleet, choices).await?;
     if choices.facts.is_none() {
-        gather::around(&site, &fleet, &mut facts).await;
+        gather::around(&loaded.site, &fleet, &mut facts).await;
     }
-    let findings = findings(&site, &facts, choices);
+    let findings = findings(&loaded, &facts, choices);
     if choices.json {
         print_json(&findings)?;
     } else {
@@ -61,8 +61,9 @@ pub async fn preflight(choices: &Choices) -> Result<Exit> {
 }
 
 /// What stands in the way on the hosts that are meant.
-pub(super) fn findings(site: &Site, facts: &Facts, choices: &Choices) -> Vec<Finding> {
-    let mut findings = stratus_plan::preflight(site, facts);
+pub(super) fn findings(loaded: &Loaded, facts: &Facts, choices: &Choices) -> Vec<Finding> {
+    let mut findings = stratus_plan::preflight(&loaded.site, facts);
+    findings.extend(stratus_plan::offline::findings(&loaded.site, facts, &loaded.inputs));
     findings.retain(|f| choices.means(&f.host));
     findings
 }
@@ -86,7 +87,7 @@ pub(super) fn shown(findings: &[Finding]) -> String {
 
 /// Facts, plan, journals and versions in one file, without secrets.
 pub async fn bundle(choices: &Choices, output: &Path) -> Result<Exit> {
-    let loaded = load(&choices.config)?;
+    let loaded = load(choices)?;
     let fleet = Fleet::of(&loaded.site, choices)?;
     let facts = gather::facts(&loaded.site, &fleet, choices).await?;
     let plan = stratus_plan::plan(&loaded.site, &facts, &loaded.inputs);

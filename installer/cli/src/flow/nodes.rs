@@ -17,7 +17,7 @@ use stratus_terminal::{Exit, Failure, note, print_line};
 
 /// Sets up nodes of the file, and the front-end as far as it has to know them.
 pub async fn add_node(choices: &Choices, hosts: &[HostName]) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     let mut limit = vec![site.frontend.host.clone()];
     for name in hosts {
         limit.push(node(&site, name)?);
@@ -28,7 +28,7 @@ pub async fn add_node(choices: &Choices, hosts: &[HostName]) -> Result<Exit> {
 /// Takes a host out of service for new machines, and tells which are still there.
 /// Exit code 10 while there are some.
 pub async fn drain_node(choices: &Choices, name: &HostName) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     let host = &node(&site, name)?;
     let fleet = Fleet::of(&site, &only_frontend(&site, choices))?;
     let client = client(&site, &fleet).await?;
@@ -65,7 +65,7 @@ fn tell_left(host: &HostName, found: &Host) -> Result<Exit> {
 
 /// Takes a host out: OpenNebula forgets it, and it becomes what it was before.
 pub async fn remove_node(choices: &Choices, name: &HostName, gone: bool) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     let host = &node(&site, name)?;
     let fleet = Fleet::of(&site, &only_frontend(&site, choices))?;
     let client = client(&site, &fleet).await?;
@@ -80,7 +80,7 @@ pub async fn remove_node(choices: &Choices, name: &HostName, gone: bool) -> Resu
     if !agreed(choices, &format!("Take {host} out of the site?"))? {
         return Ok(Exit::Changes);
     }
-    let world = World::of(choices, load(&choices.config)?, vec![host.clone()]).await?;
+    let world = World::of(choices, load(choices)?, vec![host.clone()]).await?;
     let session = Session::begin(&world, "remove-node").await?;
     if gone {
         session.run_began().await?;

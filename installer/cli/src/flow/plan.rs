@@ -25,7 +25,7 @@ pub(super) struct World {
 impl World {
     /// Reads the file, asks the hosts and OpenNebula, and plans.
     pub(super) async fn look(choices: &Choices) -> Result<Self> {
-        Self::of(choices, load(&choices.config)?, choices.limit.clone()).await
+        Self::of(choices, load(choices)?, choices.limit.clone()).await
     }
 
     /// The same of a file that was read, for these hosts; for all where there are none.

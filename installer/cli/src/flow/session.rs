@@ -9,7 +9,7 @@ use std::sync::Arc;
 use stratus_execute::host::Deadlines;
 use stratus_execute::journal::{Ended, Entry, Record};
 use stratus_execute::keeper::{Holder, Keeper, NotTaken};
-use stratus_execute::run::{self, Run, Stop};
+use stratus_execute::run::{self, Freight, Run, Stop};
 use stratus_site::{HostName, Site};
 use stratus_terminal::{Exit, Failure, note};
 use tokio::sync::{mpsc, watch};
@@ -25,11 +25,21 @@ pub(super) struct Session {
 impl Session {
     /// Takes the lock. `what` is the word for the journal.
     pub(super) async fn begin(world: &World, what: &str) -> Result<Self> {
-        Self::over(&world.loaded.site, &world.fleet, what).await
+        let freight = world.loaded.freight();
+        Self::of(&world.loaded.site, &world.fleet, freight, what).await
     }
 
     /// The same where nothing was planned.
     pub(super) async fn over(site: &Site, fleet: &Fleet, what: &str) -> Result<Self> {
+        Self::of(site, fleet, None, what).await
+    }
+
+    async fn of(
+        site: &Site,
+        fleet: &Fleet,
+        offline: Option<Arc<Freight>>,
+        what: &str,
+    ) -> Result<Self> {
         let (frontend, hosts) = (fleet.frontend(site), fleet.hosts.clone());
         let (who, from) = (login(), machine());
         let (since, pid) = (Timestamp::now(), std::process::id());
@@ -54,6 +64,7 @@ impl Session {
             now: Timestamp::now,
             journal: Arc::new(keeper),
             events,
+            offline,
             stop: stop_on_interrupt(),
         };
         Ok(Self { run, frontend: site.frontend.host.clone(), teller })

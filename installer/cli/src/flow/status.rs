@@ -32,7 +32,7 @@ struct Shown {
 
 /// The last runs, the newest last.
 pub async fn status(choices: &Choices) -> Result<Exit> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     let fleet = Fleet::of(&site, choices)?;
     let output = run_well(&*fleet.frontend(&site), &journal_work(READ), &Attention::none()).await;
     fleet.tell_learned_keys();

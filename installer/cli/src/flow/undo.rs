@@ -16,7 +16,7 @@ use stratus_terminal::{Exit, note, print_line};
 
 /// Gives every host back as it was, nodes first, and lists what stays.
 pub async fn uninstall(choices: &Choices) -> Result<Exit> {
-    let world = World::of(choices, load(&choices.config)?, choices.limit.clone()).await?;
+    let world = World::of(choices, load(choices)?, choices.limit.clone()).await?;
     let hosts = world.plan.hosts.len();
     if !agreed(choices, &format!("Give {hosts} hosts back as they were before Stratus?"))? {
         return Ok(Exit::Changes);

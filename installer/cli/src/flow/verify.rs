@@ -76,7 +76,7 @@ pub async fn list(choices: &Choices, pick: &Pick) -> Result<Exit> {
 
 /// The promises of the hosts that are meant, with these names.
 async fn promised(choices: &Choices, pick: &Pick) -> Result<(Site, Fleet, Vec<Promise>)> {
-    let (site, _) = site(&choices.config)?;
+    let (site, _) = site(choices)?;
     let fleet = Fleet::of(&site, choices)?;
     let facts = gather::facts(&site, &fleet, choices).await?;
     let mut promises = promises(&site, &facts);

@@ -4,12 +4,14 @@
 //! and says so. Every step is in the journal before and after; a journal that cannot be written
 //! stops the run.
 
+mod carry;
 mod event;
 mod order;
 mod report;
 mod step;
 mod undo;
 
+pub use carry::Freight;
 pub use event::{Event, What, line};
 pub use report::{Failure, Report, StepResult};
 pub use undo::{Target, undo};
@@ -57,6 +59,8 @@ pub struct Run {
     pub journal: Arc<dyn Journal>,
     /// Where events go.
     pub events: mpsc::UnboundedSender<Event>,
+    /// The directory of packages for hosts without internet, if that is where they come from.
+    pub offline: Option<Arc<Freight>>,
     /// Whether to end.
     pub stop: watch::Receiver<Stop>,
 }

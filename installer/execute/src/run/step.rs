@@ -67,6 +67,9 @@ impl Context<'_> {
     }
 
     async fn work(&self, host: &Arc<dyn Host>, planned: &Planned) -> Result<Output, HostError> {
+        if let Step::Carry(carry) = &planned.step {
+            return self.carry(host, &planned.id, carry).await;
+        }
         let known = self.read_needed(host.name(), planned).await?;
         let deadlines = self.run.deadlines;
         let job = scripts::job(&planned.step, &known, &self.run.root, deadlines)
@@ -136,7 +139,7 @@ impl Context<'_> {
 
     /// The files of other hosts that go into this step.
     async fn read_needed(&self, name: &HostName, planned: &Planned) -> Result<Known, HostError> {
-        let mut known = Known::default();
+        let mut known = Known { offline: self.run.offline.is_some(), ..Known::default() };
         if let Step::SecretFile { source, .. } = &planned.step {
             let read = tokio::fs::read(source).await;
             let bytes = read.map_err(|e| {
@@ -167,7 +170,7 @@ impl Context<'_> {
         Ok(known)
     }
 
-    fn heard(&self, host: &HostName, id: &str, doing: &Mutex<String>, heard: Heard) {
+    pub(super) fn heard(&self, host: &HostName, id: &str, doing: &Mutex<String>, heard: Heard) {
         let mut doing = doing.lock().unwrap_or_else(PoisonError::into_inner);
         let what = match heard {
             Heard::Doing(command) => {

@@ -7,6 +7,7 @@
 //! synced and renamed; no secret is on a command line. The shell parts are the `.sh` files beside
 //! this one.
 
+pub(crate) mod carry;
 mod name;
 mod network;
 mod program;
@@ -26,6 +27,7 @@ pub(crate) use name::quote;
 pub use name::{after_image, before_image, left_as};
 pub use undo::{Back, undo};
 
+const CARRY: &str = include_str!("carry.sh");
 const FILES: &str = include_str!("files.sh");
 const ONED: &str = include_str!("oned.awk");
 const PACKAGES: &str = include_str!("packages.sh");
@@ -61,6 +63,8 @@ pub struct Known {
     pub files: BTreeMap<(HostName, String), String>,
     /// Content of the secret file of whoever runs the installer.
     pub source: Option<SecretSlice<u8>>,
+    /// Whether packages come from what was carried to the host, and from nowhere else.
+    pub offline: bool,
 }
 
 /// The files of other hosts that a step has to know.
@@ -100,9 +104,14 @@ fn add(program: &mut Program, step: &Step, known: &Known) -> Result<String, Unfi
     match step {
         Step::Packages { names } => {
             let names = names.iter().map(|n| named(n)).collect::<Result<Vec<_>, _>>()?;
+            only_carried(program, known);
             program.uses(PACKAGES).call("packages", &names);
             Ok(format!("installing {}", names.join(" ")))
         }
+        Step::Carry(carry) => Err(Unfit {
+            value: carry.part.clone(),
+            reason: "is carried in pieces, not by one program",
+        }),
         Step::Group { name, gid } => {
             let gid = gid.map(|g| g.to_string()).unwrap_or_default();
             program.uses(ACCOUNTS).call("make_group", &[named(name)?, &gid]);
@@ -145,6 +154,7 @@ fn add(program: &mut Program, step: &Step, known: &Known) -> Result<String, Unfi
             for input in inputs {
                 words.push(absolute(input)?);
             }
+            only_carried(program, known);
             program.uses(PACKAGES).uses(UNITS).call("action", &words);
             Ok(action.name().replace('-', " "))
         }
@@ -159,6 +169,12 @@ fn add(program: &mut Program, step: &Step, known: &Known) -> Result<String, Unfi
             Ok(format!("making the database {name}"))
         }
         Step::Network(network) => add_network(program, network, known),
+    }
+}
+
+fn only_carried(program: &mut Program, known: &Known) {
+    if known.offline {
+        program.uses(PACKAGES).call("only_carried", &[]);
     }
 }
 

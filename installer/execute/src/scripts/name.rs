@@ -59,6 +59,7 @@ pub(crate) fn key(kind: &str, text: &str) -> String {
 pub fn before_image(step: &Step) -> Option<String> {
     let name = match step {
         Step::Packages { .. } => return Some("packages-added".into()),
+        Step::Carry(_) => return Some("carried".into()),
         Step::Action { .. } => return None,
         Step::Group { name, .. } => format!("group:{name}"),
         Step::User(user) => format!("user:{}", user.name),

@@ -106,7 +106,13 @@ allow_starts() {
     fi
 }
 
+# only_carried: packages come from what was carried to this host, and no other repository is asked:
+# those that the host has by itself may be out of reach.
+only_carried() { carried=1; }
+
 apt() {
+    set -- "$@" ${carried:+-o Dir::Etc::SourceList=$R/etc/apt/sources.list.d/stratus-offline.sources \
+        -o Dir::Etc::SourceParts=/dev/null -o APT::Get::List-Cleanup=false}
     DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1 \
         apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confdef \
         -o Dpkg::Options::=--force-confold "$@" < /dev/null
@@ -146,9 +152,10 @@ packages() {
         doing "$F install$missing"
         case $F in
         apt) aloud apt install --no-install-recommends $missing ;;
-        dnf) aloud dnf -y --setopt=install_weak_deps=False install $missing < /dev/null ;;
+        dnf) aloud dnf -y ${carried:+--disablerepo=* --enablerepo=stratus-offline} \
+            --setopt=install_weak_deps=False install $missing < /dev/null ;;
         zypper) ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive install --no-recommends \
-            --auto-agree-with-licenses $missing < /dev/null >&2 ;;
+            ${carried:+--repo stratus-offline} --auto-agree-with-licenses $missing < /dev/null >&2 ;;
         esac
         for name in "$@"; do
             installed "$name" || die "$F ended well, but the package $name is not installed"
@@ -204,10 +211,10 @@ refresh() {
             exit 1
         fi
         ;;
-    dnf) dnf -y makecache < /dev/null ;;
+    dnf) dnf -y ${carried:+--disablerepo=* --enablerepo=stratus-offline} makecache < /dev/null ;;
     zypper)
         import_keys
-        ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive refresh < /dev/null
+        ZYPP_LOCK_TIMEOUT=600 zypper --non-interactive refresh ${carried:+stratus-offline} < /dev/null
         ;;
     esac
 }

@@ -26,6 +26,11 @@ give_back() {
     remove_settings
     forget_keys
     undo_accounts
+    if [ -f "$S/carried" ]; then
+        rm -rf -- "$R/var/lib/stratus/packages"
+        rm -f -- "$S/carried"
+        changed "$R/var/lib/stratus/packages removed"
+    fi
     for record in "$S"/before/database:*; do
         [ -d "$record" ] || continue
         left "the database ${record##*:}: its data are not ours to delete"

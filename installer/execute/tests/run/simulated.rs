@@ -150,6 +150,7 @@ pub(crate) fn run_on(hosts: &[Arc<dyn Host>], journal: Arc<dyn Journal>) -> Scen
         now: || jiff::Timestamp::UNIX_EPOCH,
         journal,
         events: sender,
+        offline: None,
         stop: stopped,
     };
     Scene { run, events, stop }

@@ -124,6 +124,20 @@ impl Client {
         self.call_for_pool(method, numbers.map(Value::from).to_vec()).await
     }
 
+    /// The history records that reach into a time, as oned's text: a month of a large site is too
+    /// much for a tree in memory, so the reader of it takes one record at a time. `owner` is as in
+    /// [`Page`]; `from` and `to` are seconds since 1970, `None` is no bound.
+    pub async fn accounting(
+        &self,
+        owner: i32,
+        from: Option<i64>,
+        to: Option<i64>,
+    ) -> Result<String, Error> {
+        let bound = |time: Option<i64>| Value::Integer(time.unwrap_or(-1));
+        let parameters = vec![owner.into(), bound(from), bound(to)];
+        self.call_for_text("one.vmpool.accounting", parameters).await
+    }
+
     /// One machine.
     pub async fn machine(&self, id: MachineId) -> Result<Machine, Error> {
         self.call_for_object("one.vm.info", vec![id.into(), false.into()]).await

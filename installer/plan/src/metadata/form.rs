@@ -62,6 +62,9 @@ pub struct Release {
     pub path: String,
     /// What manages its network unless the facts say something else.
     pub network: NetworkTool,
+    /// The release's own archives, as its package manager writes them down: what a mirror takes
+    /// packages from.
+    pub archive: Option<String>,
     /// Packages that bring further repositories.
     #[serde(default)]
     pub first: Vec<String>,
@@ -113,12 +116,8 @@ pub struct RepositoryForm {
     pub content: String,
     /// The description of a further repository of the distribution.
     pub extra: Option<String>,
-    /// The description of a directory.
+    /// The description of the packages that were carried to a host.
     pub offline: String,
-    /// What stands in it for a signed one.
-    pub offline_signed: String,
-    /// What stands in it for one without a signature.
-    pub offline_unsigned: String,
     /// Path of the file that prefers a repository.
     pub pin_file: Option<String>,
     /// Its content.

@@ -43,7 +43,7 @@ impl<'a> About<'a> {
 }
 
 pub(super) fn findings(about: &About) -> Vec<Finding> {
-    let checks: [fn(&About) -> Vec<Finding>; 12] = [
+    let checks: [fn(&About) -> Vec<Finding>; 11] = [
         login,
         system,
         hostname,
@@ -55,7 +55,6 @@ pub(super) fn findings(about: &About) -> Vec<Finding> {
         interfaces,
         dynamic_address,
         ports,
-        offline,
     ];
     checks.iter().flat_map(|check| check(about)).collect()
 }
@@ -272,14 +271,4 @@ fn ports(about: &About) -> Vec<Finding> {
         (!same).then(|| about.refuse(text, format!("stop {by}, or let it use another port")))
     });
     taken.collect()
-}
-
-fn offline(about: &About) -> Vec<Finding> {
-    let Some(directory) = &about.site.packages.offline else { return Vec::new() };
-    let path = directory.display().to_string();
-    if about.told.paths.contains_key(&path) {
-        return Vec::new();
-    }
-    let cure = "packages.offline is a path on every host: mount or copy the directory there";
-    vec![about.refuse(format!("there is no {path}"), cure)]
 }

@@ -1,8 +1,9 @@
 //! Package repositories, their keys, the proxy.
 
 use crate::metadata::{opennebula, series_text};
+use crate::offline::{INDEX, PLACE, part};
 use crate::plan::Role;
-use crate::step::{Action, Step};
+use crate::step::{Action, Carry, Step};
 use crate::view::View;
 use crate::wanted::{Wanted, block, filled, whole};
 use std::path::Path;
@@ -11,12 +12,11 @@ use url::Url;
 pub(super) fn wanted(view: &View) -> Vec<Wanted> {
     let mut steps: Vec<Wanted> = proxy(view).into_iter().collect();
     steps.extend(extra(view));
-    match &view.site.packages.offline {
-        Some(directory) => steps.extend(offline(view, directory)),
-        None => {
-            steps.extend(opennebula_packages(view));
-            steps.extend(stratus_packages(view));
-        }
+    if view.site.packages.offline.is_some() {
+        steps.extend(offline(view));
+    } else {
+        steps.extend(opennebula_packages(view));
+        steps.extend(stratus_packages(view));
     }
     let files: Vec<&str> = steps.iter().filter_map(path).collect();
     let refresh = Wanted::action(
@@ -31,6 +31,7 @@ pub(super) fn wanted(view: &View) -> Vec<Wanted> {
 fn path(wanted: &Wanted) -> Option<&str> {
     match &wanted.step {
         Step::File(file) => Some(&file.path),
+        Step::Carry(_) => Some(INDEX),
         _ => None,
     }
 }
@@ -135,25 +136,29 @@ fn pin(view: &View, base: &str) -> Option<Wanted> {
     ))
 }
 
-fn offline(view: &View, directory: &Path) -> Vec<Wanted> {
+/// Packages that the host gets from where the installer runs.
+fn offline(view: &View) -> Vec<Wanted> {
     let form = &view.system.family.repository;
-    let packages = &view.site.packages;
-    let key = packages.stratus_key.as_deref().or(packages.opennebula_key.as_deref());
     let name = "offline";
     let key_path = filled(&form.key, &[("name", name)]);
-    let trust = match key {
-        Some(_) => filled(&form.offline_signed, &[("key", &key_path)]),
-        None => form.offline_unsigned.clone(),
-    };
-    let directory = directory.display().to_string();
-    let values = [("name", name), ("directory", &directory), ("trust", &trust)];
-    let mut steps = Vec::new();
-    if let Some(key) = key {
-        let file = whole(&key_path, 0o644, view.input(key));
-        steps.push(Wanted::new(Step::File(file), "this key signs the directory of packages"));
-    }
+    let values = [("name", name), ("directory", PLACE), ("key", &key_path)];
+    let key = view.offline().map(|o| o.key.clone()).unwrap_or_default();
+    let key = whole(&key_path, 0o644, key);
     let file = whole(&filled(&form.file, &values), 0o644, filled(&form.offline, &values));
-    let reason = format!("packages.offline: packages come from {directory} on the host");
-    steps.push(Wanted::new(Step::File(file), reason));
-    steps
+    let reason = format!("packages.offline: packages come from {PLACE} on the host");
+    vec![
+        Wanted::new(Step::File(key), "this key signs the directory of packages"),
+        Wanted::new(
+            Step::Carry(carry(view)),
+            "packages.offline: the host gets its packages from where the installer runs",
+        ),
+        Wanted::new(Step::File(file), reason),
+    ]
+}
+
+fn carry(view: &View) -> Carry {
+    let part = part(view.system.release, &view.told.architecture);
+    let names = super::package_names(view);
+    let digest = view.offline().map(|o| o.mirror.digest(&part, &names)).unwrap_or_default();
+    Carry { part, names, digest }
 }

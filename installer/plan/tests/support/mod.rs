@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use stratus_plan::facts::*;
+use stratus_plan::metadata::{Family, Release, families};
+use stratus_plan::offline::{FORMAT, Mirror, Offline, Part, Set, part};
 use stratus_plan::{Inputs, content::sha256};
 use stratus_site::*;
 
@@ -143,8 +145,24 @@ pub(crate) fn inputs() -> Inputs {
     Inputs {
         files: BTreeMap::from([("keys/opennebula.asc".into(), b"KEY OF OPENNEBULA\n".to_vec())]),
         secrets: BTreeMap::from([("secret/ldap".into(), sha256(CANARY))]),
+        offline: Some(Offline { key: "KEY OF THE MIRROR\n".into(), mirror: mirror() }),
         site_text: "[site]\nname = \"example\"\n[cache]\nsize = \"1 GiB\"\n".into(),
     }
+}
+
+/// A directory that has everything for every system.
+fn mirror() -> Mirror {
+    let part_of = |family: &'static Family, release: &'static Release| {
+        let of = &family.packages;
+        let all = [&of.frontend, &of.gate, &of.web, &of.kvm, &of.lxc, &of.nfs_server, &of.dnsmasq]
+            .into_iter()
+            .chain([&of.nfs_client, &of.mariadb, &of.firewall, &of.ldap, &of.bridge]);
+        let names = all.flatten().cloned().collect();
+        let sets = vec![Set { names, packages: BTreeSet::new() }];
+        (part(release, "x86_64"), Part { sets, ..Part::default() })
+    };
+    let parts = families().iter().flat_map(|f| f.release.iter().map(move |r| part_of(f, r)));
+    Mirror { format: FORMAT, parts: parts.collect() }
 }
 
 /// `ID` and `VERSION_ID` of the systems that plans are looked at on.

@@ -76,7 +76,7 @@ fn carry_out(facts: &mut Facts, host: &HostName, step: &Step) {
         }
         Step::SshKey { path, .. } => key(facts, host, path),
         Step::Unit(unit) => run(facts, host, unit),
-        Step::Action { .. } => {}
+        Step::Action { .. } | Step::Carry(_) => {}
         Step::Database { name, .. } => drop(told(facts, host).databases.insert(name.clone())),
         Step::Network(network) => bridge(facts, host, network),
     }
@@ -88,6 +88,10 @@ fn see(facts: &mut Facts, host: &HostName, step: &Step) {
     if let Step::Network(network) = step {
         let seen = content::network_digest(network);
         told(facts, host).seen.insert(seen_name(step).unwrap(), seen);
+        return;
+    }
+    if let Step::Carry(carry) = step {
+        told(facts, host).seen.insert(seen_name(step).unwrap(), carry.digest.clone());
         return;
     }
     let (Some(name), Step::Unit(Unit { inputs, .. }) | Step::Action { inputs, .. }) =

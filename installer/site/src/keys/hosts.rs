@@ -13,7 +13,7 @@ const PACKAGES: &str = "packages";
 
 // One row for each key, as wide as it is.
 #[rustfmt::skip]
-pub(super) const KEYS: [Key; 45] = [
+pub(super) const KEYS: [Key; 46] = [
     key(SITE, "name", Text, Required, "Short name; marks what the installer made", "\"example\""),
     key(SITE, "domain", Text, Nothing, "Domain that host names without a dot get", "\"example.org\""),
     key(SITE, "admin_email", Text, Nothing, "Who gets mail about the site", "\"cloud@example.org\""),
@@ -58,5 +58,6 @@ pub(super) const KEYS: [Key; 45] = [
     key(PACKAGES, "stratus", Text, Nothing, "Base address of the packages of Stratus", "\"https://mirror.example.org/stratus\""),
     key(PACKAGES, "stratus_key", Text, Nothing, "File with the key that signs those", "\"stratus.asc\""),
     key(PACKAGES, "proxy", Text, Nothing, "HTTP proxy of package managers", "\"http://proxy.example.org:3128\""),
-    key(PACKAGES, "offline", Text, Nothing, "Directory with all packages, for a site without internet", "\"/srv/packages\""),
+    key(PACKAGES, "offline", Text, Nothing, "Directory of `stratus-install mirror`, where the installer runs: hosts get packages from it, carried by ssh, and from nowhere else", "\"packages\""),
+    key(PACKAGES, "offline_key", Text, Means("that of the mirrors made on this machine"), "File with the key that signs the directory", "\"mirror.asc\""),
 ];

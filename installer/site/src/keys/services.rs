@@ -15,10 +15,11 @@ const CACHE: &str = "cache";
 const UP: &str = "cache.upstreams";
 const FETCH: &str = "cache.prefetch";
 const MONITOR: &str = "monitor";
+const USE: &str = "accounting";
 
 // One row for each key, as wide as it is.
 #[rustfmt::skip]
-pub(super) const KEYS: [Key; 100] = [
+pub(super) const KEYS: [Key; 108] = [
     theirs(ID, "password_file", Text, Nothing, "File of logins and hashed passwords, for a site without a directory", "\"users\""),
     theirs(ID, "people", Tables, Nothing, "More about single people", "[identity.people.\"alice\"]"),
     theirs(ID, "bind_subjects", Flag, Means("true with a directory"), "Whether a login may publish only what its own certificate endorses", "true"),
@@ -118,5 +119,13 @@ pub(super) const KEYS: [Key; 100] = [
     key(MONITOR, "port", Number, Value("8444"), "Its port", "8444"),
     key(MONITOR, "interval", Duration, Value("\"30 s\""), "Time between two looks at the site", "\"1 min\""),
     key(MONITOR, "retention", Duration, Value("\"400 days\""), "How long history is kept", "\"90 days\""),
-    key("accounting", "site_name", Text, Means("`site.name`"), "Name of the site in published records", "\"EXAMPLE-SITE\""),
+    theirs(MONITOR, "endpoint", Text, Value("\"http://localhost:2633/RPC2\""), "Where OpenNebula's daemon answers XML-RPC", "\"http://frontend:2633/RPC2\""),
+    theirs(MONITOR, "auth_file", Text, Value("\"/var/lib/one/.one/one_auth\""), "File with `user:password` of an administrator of OpenNebula", "\"one.secret\""),
+    both(USE, "site_name", Text, Means("`site.name`"), "Name of the site in published records", "\"EXAMPLE-SITE\""),
+    theirs(USE, "ledger", Text, Value("\"/var/lib/stratus/accounting/ledger.db\""), "The ledger: one file, kept for ever", "\"/srv/accounting/ledger.db\""),
+    theirs(USE, "compute_service", Text, Nothing, "Name of the cloud within the site, for APEL", "\"cloud.example.org\""),
+    theirs(USE, "global_user_name", Text, Nothing, "Name of people for the world; `#user#` and `#group#` stand for OpenNebula's names", "\"/O=Example/CN=#user#\""),
+    theirs(USE, "fqan", Text, Nothing, "Virtual organisation, group and role of usage, as above", "\"/vo.example.org/#group#\""),
+    theirs(USE, "benchmark_type", Text, Nothing, "Name of the benchmark of the cores", "\"HEPscore23\""),
+    theirs(USE, "benchmark", Text, Nothing, "Its value for one core", "\"14.5\""),
 ];

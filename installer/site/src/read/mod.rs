@@ -151,6 +151,7 @@ impl Reading {
             stratus_key: s.path("stratus_key"),
             proxy: services::http(&s, "proxy"),
             offline: s.path("offline"),
+            offline_key: s.path("offline_key"),
         };
         self.close(s);
         packages

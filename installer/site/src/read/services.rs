@@ -56,6 +56,7 @@ pub(super) fn monitor(
     frontend: Option<&Frontend>,
 ) -> Option<Monitor> {
     let s = text.section("monitor");
+    s.accept(&keys::of_services("monitor"));
     let host = reading.host(&s, "host").or_else(|| frontend.map(|f| f.host.clone()));
     let port = port(&s, "port").unwrap_or(8444);
     let interval = within(&s, "interval", 30, 1..=86_400);
@@ -82,6 +83,7 @@ pub(super) fn accounting(
     general: Option<&General>,
 ) -> Option<Accounting> {
     let s = text.section("accounting");
+    s.accept(&keys::of_services("accounting"));
     let name = s.text("site_name").or_else(|| general.map(|g| g.name.clone()));
     let present = s.is_present();
     reading.close(s);

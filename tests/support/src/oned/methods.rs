@@ -1,8 +1,10 @@
 //! From a call to its answer: who asks, which method, what came of it.
 
+use std::path::Path;
+
 use stratus_opennebula::xmlrpc::{MethodCall, Value};
 
-use super::settings::Delays;
+use super::settings::{Delays, Settings};
 use super::state::{Kind, Object, State, digest};
 
 /// An answer without the envelope around it.
@@ -65,6 +67,8 @@ impl Parameters {
 pub(super) struct Work<'a> {
     pub(super) state: &'a mut State,
     pub(super) delays: &'a Delays,
+    /// File of history records.
+    pub(super) histories: &'a Path,
     /// Milliseconds since 1970.
     pub(super) now: i64,
     pub(super) user: Object,
@@ -74,10 +78,12 @@ pub(super) struct Work<'a> {
 /// Answers a call as oned would.
 pub(super) fn answer(
     state: &mut State,
-    delays: &Delays,
+    settings: &Settings,
     now: i64,
     call: MethodCall,
 ) -> Result<Value, (i32, String)> {
+    let delays = &settings.delays;
+    let histories = &settings.database.with_file_name("histories.xml");
     let method = call.method;
     let mut parameters = Parameters(call.parameters.into_iter());
     let done = match find(&method) {
@@ -90,7 +96,7 @@ pub(super) fn answer(
                     "User couldn't be authenticated, aborting call.".into(),
                     -1,
                 )),
-                Some(user) => run(&mut Work { state, delays, now, user, parameters }),
+                Some(user) => run(&mut Work { state, delays, histories, now, user, parameters }),
             },
         },
     };
@@ -181,6 +187,7 @@ fn find(method: &str) -> Option<Run> {
         "one.template.instantiate" => |w| w.instantiate(),
         "one.template.delete" => |w| w.delete(Kind::Template),
         "one.vmpool.info" | "one.vmpool.infoextended" => |w| w.machines(),
+        "one.vmpool.accounting" => |w| w.accounting(),
         "one.vm.info" => |w| w.info(Kind::Machine),
         "one.vm.allocate" => |w| w.allocate_machine(),
         "one.vm.action" => |w| w.act(),

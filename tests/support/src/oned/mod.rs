@@ -7,6 +7,7 @@
 //!
 //! Storage and hypervisor are played too, unless the settings ask for drivers: then files are really
 //! copied and machines really started by libvirt of their host, as far as machines without disks go.
+//! Accounting plays a file of history records.
 //!
 //! Not simulated: quotas, access rules beyond "oneadmin's group may all, others see
 //! their own", federation, hooks, and everything of machines beyond placing, holding and ending.
@@ -15,6 +16,7 @@
 //! files beside it do it, `render` writes objects, `state` keeps them, `life` and `drivers` do what
 //! comes after the answer.
 
+mod accounting;
 mod changes;
 mod creation;
 mod domain;

@@ -190,7 +190,7 @@ async fn answer(shared: &Shared, body: &[u8]) -> String {
         now(),
         shared.settings.probe.as_ref().map(|_| &[][..]),
     );
-    let answer = methods::answer(&mut state, &shared.settings.delays, now(), call);
+    let answer = methods::answer(&mut state, &shared.settings, now(), call);
     if let Err(problem) = state.save(&shared.settings.database) {
         return write_fault(-500, &problem);
     }

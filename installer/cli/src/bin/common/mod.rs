@@ -29,6 +29,10 @@ pub(crate) struct Common {
     /// Take the facts from this file; no host is asked.
     #[arg(long, value_name = "FILE", global = true)]
     facts: Option<PathBuf>,
+    /// Hosts get their packages from this directory, which `stratus-install mirror` made, and need no
+    /// internet. Instead of `packages.offline` in the site file.
+    #[arg(long, value_name = "DIR", global = true)]
+    offline: Option<PathBuf>,
     /// Write down the keys of hosts that are not known yet, and show them.
     #[arg(long, global = true)]
     learn_host_keys: bool,
@@ -43,6 +47,7 @@ impl Common {
             verbose: false,
             limit: self.limit.concat(),
             facts: self.facts,
+            offline: self.offline,
             learn_host_keys: self.learn_host_keys,
             confirmation: Confirmation::Ask,
         }

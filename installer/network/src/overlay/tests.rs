@@ -1,0 +1,106 @@
+use super::*;
+use crate::samples::site;
+use proptest::prelude::*;
+
+const KEYS: ClientKeys<'static> =
+    ClientKeys { ca: "CA\n", certificate: "CERT\n", key: "KEY\n", tls_crypt_v2: "WRAPPED\n" };
+
+fn vpn(site: &Site) -> Vpn {
+    site.vpn.clone().unwrap()
+}
+
+fn routed(site: &Site) -> Vpn {
+    let subnet = "10.8.0.0/24".parse().unwrap();
+    let mut vpn = Vpn { mode: VpnMode::Tun, subnet, network: None, ..vpn(site) };
+    vpn.range.first = "10.8.0.1".parse().unwrap();
+    vpn
+}
+
+#[test]
+fn a_bridged_server_and_its_host() {
+    let (site, place) = (site(), Place::default());
+    let vpn = vpn(&site);
+    insta::assert_snapshot!("server_tap", server_conf(&site, &vpn, &place).unwrap());
+    let files = host_files(&site, &vpn, &place);
+    let shown: Vec<String> =
+        files.iter().map(|f| format!("=== {} {:o}\n{}", f.path, f.mode, f.content)).collect();
+    insta::assert_snapshot!("host_tap", shown.join("\n"));
+    assert_eq!(
+        client_directives(&vpn, vpn.range.first),
+        "ifconfig-push 10.0.0.40 255.255.255.192\n"
+    );
+}
+
+#[test]
+fn a_routed_server_has_an_address_and_tells_routes() {
+    let (site, place) = (site(), Place::default());
+    let vpn = routed(&site);
+    insta::assert_snapshot!("server_tun", server_conf(&site, &vpn, &place).unwrap());
+    assert_eq!(bridge(&site, &vpn), None);
+    let commands: Vec<String> =
+        device_commands(&site, &vpn, &place).iter().map(|words| words.join(" ")).collect();
+    assert_eq!(commands[2], "ip address replace 10.8.0.11/24 dev tun-stratus");
+    assert!(host_files(&site, &vpn, &place).iter().any(|f| f.content.contains("ip_forward = 1")));
+}
+
+#[test]
+fn a_range_without_a_gap_leaves_no_server() {
+    let site = site();
+    let mut vpn = routed(&site);
+    vpn.range.size = 254;
+    assert_eq!(server_conf(&site, &vpn, &Place::default()), Err(NoServerAddress));
+}
+
+#[test]
+fn a_client_has_everything_in_one_file() {
+    let site = site();
+    let mac = "02:00:0a:00:00:28".parse().unwrap();
+    insta::assert_snapshot!(
+        "client",
+        client_profile(&vpn(&site), KEYS, mac, 1500, Some(Token::FILE))
+    );
+    let other = client_profile(&routed(&site), KEYS, mac, 1500, None);
+    assert!(!other.contains("lladdr") && !other.contains("auth-user-pass"), "{other}");
+}
+
+#[test]
+fn a_bundle_carries_the_script_that_carries_the_profile() {
+    let name = "burst1.example.org".parse().unwrap();
+    let script = join_script("profile\n", Token { name: &name, text: "to-ken" });
+    insta::assert_snapshot!("join_script", script);
+    let cloud = cloud_init(&script, &name);
+    let encoded = cloud.lines().find_map(|l| l.trim().strip_prefix("content: ")).unwrap();
+    let decoded = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded);
+    assert_eq!(decoded.unwrap(), script.as_bytes());
+    assert!(cloud.starts_with("#cloud-config\nhostname: burst1\nfqdn: burst1.example.org\n"));
+    let context = context(&script, &name);
+    assert!(context.contains(&format!("START_SCRIPT_BASE64 = \"{encoded}\"")), "{context}");
+}
+
+#[test]
+fn wireguard_on_both_sides() {
+    let site = site();
+    let vpn = routed(&site);
+    let peer = wireguard::Peer { address: vpn.range.first, public_key: "PUBLIC".to_owned() };
+    let server = wireguard::server(&vpn, "SECRET", &[peer]).unwrap();
+    let client = wireguard::client(&site, &vpn, "OWN", vpn.range.first, "SERVER", 1500);
+    insta::assert_snapshot!("wireguard", format!("{server}\n---\n\n{client}"));
+}
+
+proptest! {
+    /// What is inside, with everything around it, is never larger than the path; and no byte less
+    /// than it could be.
+    #[test]
+    fn nothing_is_cut_on_the_way(path in 1280_u16..9000, tap: bool, tcp: bool, end in 0..3) {
+        let site = site();
+        let mut vpn = vpn(&site);
+        vpn.mode = if tap { VpnMode::Tap } else { VpnMode::Tun };
+        vpn.protocol = if tcp { "tcp" } else { "udp" }.to_owned();
+        vpn.endpoint = ["192.0.2.1", "2001:db8::1", "vpn.example.org"][usize::try_from(end).unwrap()].to_owned();
+        let ip = if end == 0 { 20 } else { 40 };
+        let around = ip + if tcp { 22 } else { 8 } + 24 + if tap { 14 } else { 0 };
+        let sizes = mtu(&vpn, path);
+        prop_assert!(sizes.tunnel + around <= path);
+        prop_assert!(sizes.tunnel + around == path || sizes.tunnel == LAN_MTU);
+    }
+}
