@@ -223,6 +223,7 @@ fn one_file_serves_the_installer_and_the_services() {
             ],
         ),
         ("stratus-cache", vec!["[cache]", "[[cache.upstreams]]", "[[cache.prefetch]]"]),
+        ("stratus-monitor", vec!["[monitor]", "[monitor.alerts]"]),
     ] {
         let check = |text: &str| {
             fs::write(site.path("site.toml"), text).unwrap();

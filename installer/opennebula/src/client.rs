@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::answer::read_answer;
+use crate::answer::{read_answer, read_document};
 use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::object::{Object, read_object, read_pool};
@@ -89,14 +89,37 @@ impl Client {
 
     /// Any method: the session is put before the parameters, and the value is what oned gave.
     pub async fn call(&self, method: &'static str, parameters: Vec<Value>) -> Result<Value, Error> {
+        let bytes = self.exchange(method, parameters).await?;
+        read_answer(self.endpoint(), method, &bytes)
+    }
+
+    async fn exchange(
+        &self,
+        method: &'static str,
+        parameters: Vec<Value>,
+    ) -> Result<Vec<u8>, Error> {
         let session = self.session.parameter();
         let mut all = vec![Value::from(session.expose_secret())];
         all.extend(parameters);
         let body = write_call(method, &all).into();
-        let bytes = self.transport.exchange(body, self.limits).await.map_err(|source| {
-            Error::Transport { endpoint: self.endpoint().to_owned(), method, source }
-        })?;
-        read_answer(self.endpoint(), method, &bytes)
+        self.transport.exchange(body, self.limits).await.map_err(|source| Error::Transport {
+            endpoint: self.endpoint().to_owned(),
+            method,
+            source,
+        })
+    }
+
+    /// A pool or an object as the text that oned gave, for callers that read it piece by piece.
+    pub async fn document(
+        &self,
+        method: &'static str,
+        parameters: Vec<Value>,
+    ) -> Result<String, Error> {
+        let bytes = self.exchange(method, parameters).await?;
+        match read_document(self.endpoint(), method, &bytes)? {
+            Value::Text(text) => Ok(text),
+            _ => Err(self.unexpected(method, "a text")),
+        }
     }
 
     pub(crate) async fn call_for_id<T: From<i32>>(

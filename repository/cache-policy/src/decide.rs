@@ -10,6 +10,7 @@ use crate::validator::{self, Tag};
 use crate::vary;
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What to do with a request.
@@ -178,7 +179,7 @@ pub fn decide(
     let decision = match select(candidates, request.headers, options) {
         Some(which) => {
             let stored = candidates[which];
-            let policy = Policy::of(stored.headers(), options);
+            let policy = stored.policy(options);
             Case { which, stored, request, directives: &directives, policy, now, options }.decide()
         }
         None if candidates.is_empty() => Decision::Fetch(Forward::UriMiss),
@@ -216,7 +217,7 @@ struct Case<'a> {
     stored: &'a Stored,
     request: &'a Request<'a>,
     directives: &'a RequestDirectives,
-    policy: Policy,
+    policy: Arc<Policy>,
     now: Timestamp,
     options: &'a Options,
 }
@@ -301,7 +302,7 @@ pub fn serve_validated(
     now: Timestamp,
     options: &Options,
 ) -> Serve {
-    let policy = Policy::of(stored.headers(), options);
+    let policy = stored.policy(options);
     let freshness = Freshness::of(stored, &policy, now, options);
     serve(which, stored, request, &freshness, State::Validated)
 }
@@ -318,7 +319,7 @@ pub fn may_be_shared(
     match decide(&[stored], request, now, options) {
         Decision::Serve(_) | Decision::ServeWhileRevalidating(..) => true,
         Decision::Revalidate { why: Forward::Stale, .. } | Decision::Fetch(Forward::Stale) => {
-            let policy = Policy::of(stored.headers(), options);
+            let policy = stored.policy(options);
             let lifetime = Freshness::of(stored, &policy, now, options).lifetime;
             lifetime == Lifetime::Unknown && !policy.directives.forbids_stale()
         }

@@ -34,7 +34,7 @@ pub fn on_error(
         Failure::Network => true,
         Failure::Status(status) => status::is_origin_failure(status),
     };
-    let policy = Policy::of(stored.headers(), options);
+    let policy = stored.policy(options);
     // One error in place of another helps nobody.
     if !counts
         || status::is_origin_failure(stored.status())

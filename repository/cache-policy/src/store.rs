@@ -8,7 +8,7 @@ use crate::partial;
 use crate::policy::Policy;
 use crate::request_directives::RequestDirectives;
 use crate::status;
-use crate::stored::{Exchange, Stored};
+use crate::stored::{Exchange, Memo, Stored};
 use crate::validator::{self, Tag};
 use crate::vary::{self, Vary};
 use http::{HeaderMap, Method, StatusCode, header};
@@ -124,7 +124,8 @@ fn checked(
     check_cacheable(response, &policy)?;
     let selecting = vary::selecting(names, request.headers);
     let (status, headers) = (response.status, response.headers.clone());
-    let mut stored = Stored { status, headers, selecting, exchange, date: exchange.received_at };
+    let (date, memo) = (exchange.received_at, Memo::default());
+    let mut stored = Stored { status, headers, selecting, exchange, date, memo };
     prepare(&mut stored, &policy);
     check_use(&stored, &policy, options)?;
     if stored.fits() { Ok(stored) } else { Err(Refusal::TooLarge) }

@@ -1,9 +1,13 @@
 //! What is kept of a response for the rules.
 
+use crate::options::Options;
+use crate::policy::Policy;
 use crate::vary::{self, Selecting};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use std::sync::{Arc, OnceLock};
 
 mod wire;
 
@@ -37,9 +41,44 @@ pub struct Stored {
     pub(crate) selecting: Vec<Selecting>,
     pub(crate) exchange: Exchange,
     pub(crate) date: Timestamp,
+    pub(crate) memo: Memo,
 }
 
+/// What the fields say, read once for all the requests that they answer. A copy begins without it:
+/// its fields may be about to change.
+#[derive(Debug, Default)]
+pub(crate) struct Memo(OnceLock<(Vec<HeaderName>, Arc<Policy>)>);
+
+impl Clone for Memo {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// It follows from the rest.
+impl PartialEq for Memo {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Memo {}
+
 impl Stored {
+    /// Stands for a head that was stored and cannot be read any more: a failure of long ago without
+    /// any field, so that it is never the answer to anything.
+    pub fn lost() -> Self {
+        let never = Timestamp::UNIX_EPOCH;
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            headers: HeaderMap::new(),
+            selecting: Vec::new(),
+            exchange: Exchange { requested_at: never, received_at: never },
+            date: never,
+            memo: Memo::default(),
+        }
+    }
+
     /// The status code.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -64,6 +103,13 @@ impl Stored {
     /// When the head of the response, or of the last 304 for it, arrived.
     pub fn received_at(&self) -> Timestamp {
         self.exchange.received_at
+    }
+
+    /// The directives in force.
+    pub(crate) fn policy(&self, options: &Options) -> Arc<Policy> {
+        let read = || Arc::new(Policy::of(&self.headers, options));
+        let (targeted, policy) = self.memo.0.get_or_init(|| (options.targeted.clone(), read()));
+        if *targeted == options.targeted { Arc::clone(policy) } else { read() }
     }
 
     /// Whether the request selects this response (RFC 9111 section 4.1).

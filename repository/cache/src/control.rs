@@ -172,7 +172,7 @@ impl Which {
     fn key(&self, cache: &Cache) -> Result<String, Refusal> {
         let found = crate::prefetch::locate(cache, &self.path);
         let reason = || format!("no upstream is set up for `{}`", self.path);
-        found.map(|(_, url)| url.to_string()).ok_or_else(|| (StatusCode::NOT_FOUND, reason()))
+        found.map(|(_, key)| key.to_string()).ok_or_else(|| (StatusCode::NOT_FOUND, reason()))
     }
 }
 

@@ -5,54 +5,28 @@
 //! need no copies.
 
 mod check;
+mod files;
+mod head;
+mod reading;
 mod writer;
 
+pub(crate) use head::Head;
+pub(crate) use reading::{Broken, HELD_BACK, Place};
 pub(crate) use writer::{WriteFault, Writer};
 
-use crate::fill;
-use crate::source::Origin;
-use crate::spool::journal::{Line, Promise, Record, encode};
+use crate::spool::journal::{Line, Promise, Record};
 use crate::spool::open_files::{Lazy, Shared};
-use arc_swap::ArcSwap;
+use head::Newest;
 use jiff::Timestamp;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use reading::GivenUp;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
-use stratus_cache_policy::Stored;
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
+use std::task::Waker;
 use stratus_cache_policy::flight::{Flight, Run, Step};
 use stratus_cache_policy::spans::Spans;
 use stratus_serve::file_body::MappedFile;
-
-/// Of an answer that has to wait for the verdict, so many last bytes are held back.
-pub(crate) const HELD_BACK: u64 = 64 << 10;
-
-/// What a reader is about to read: from `at`, of a part of the object.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    /// Where the part begins.
-    pub(crate) from: u64,
-    pub(crate) at: u64,
-    /// Where the part ends; `None`: where the object does.
-    pub(crate) until: Option<u64>,
-}
-
-/// Why a reader gets no more bytes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Broken {
-    /// What was stored or is coming is not what it should be.
-    #[error("{0}")]
-    Condemned(String),
-    /// The upstream did not bring the rest.
-    #[error("the upstream did not bring the rest: {0}")]
-    Upstream(String),
-    /// The disk does not take it.
-    #[error("the cache cannot store the rest: {0}")]
-    Unstorable(String),
-}
 
 /// How an object is doing, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -77,9 +51,13 @@ pub(crate) struct Object {
     held: OnceLock<Arc<MappedFile>>,
     data_path: PathBuf,
     journal_path: PathBuf,
-    head: ArcSwap<Stored>,
+    /// Whether the file was looked at since the start.
+    seen: Once,
+    head: Newest,
     state: Mutex<State>,
     used: AtomicI64,
+    /// The time of use that the journal's own time tells.
+    noted: AtomicI64,
     uses: AtomicU32,
     pinned: AtomicBool,
     readers: AtomicUsize,
@@ -113,28 +91,11 @@ pub(super) enum Verdict {
     Right,
 }
 
-/// Transfers that were given up.
-#[derive(Default)]
-struct GivenUp {
-    /// How often that happened.
-    times: u64,
-    /// The last time: what it did not bring, and why.
-    last: Option<(Range<u64>, Broken)>,
-}
-
-impl GivenUp {
-    /// Why a byte did not come, if that was given up after `seen` times.
-    fn why(&self, seen: u64, is_it: impl Fn(&Range<u64>) -> bool) -> Option<Broken> {
-        let (bytes, why) = self.last.as_ref().filter(|_| self.times > seen)?;
-        is_it(bytes).then(|| why.clone())
-    }
-}
-
 /// What an object is made of.
 pub(crate) struct Parts {
     pub(crate) key: Arc<str>,
     pub(crate) promise: Promise,
-    pub(crate) head: Stored,
+    pub(crate) head: Head,
     pub(crate) total: Option<u64>,
     pub(crate) records: Vec<Record>,
     pub(crate) verified: bool,
@@ -142,6 +103,8 @@ pub(crate) struct Parts {
     pub(crate) used: Timestamp,
     pub(crate) data_path: PathBuf,
     pub(crate) journal_path: PathBuf,
+    /// Whether the file is as long as it must be; otherwise it is looked at before it is used.
+    pub(crate) seen: bool,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -167,6 +130,10 @@ impl Object {
             given_up: GivenUp::default(),
             waiting: Vec::new(),
         };
+        let seen = Once::new();
+        if parts.seen {
+            seen.call_once(|| ());
+        }
         Arc::new(Self {
             key: parts.key,
             promise: parts.promise,
@@ -174,9 +141,11 @@ impl Object {
             held: OnceLock::new(),
             data_path: parts.data_path,
             journal_path: parts.journal_path,
-            head: ArcSwap::from_pointee(parts.head),
+            seen,
+            head: Newest::new(parts.head),
             state: Mutex::new(state),
             used: AtomicI64::new(parts.used.as_millisecond()),
+            noted: AtomicI64::new(parts.used.as_millisecond()),
             uses: AtomicU32::new(0),
             pinned: AtomicBool::new(parts.pinned),
             readers: AtomicUsize::new(0),
@@ -186,29 +155,6 @@ impl Object {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The response's head as it is now.
-    pub(crate) fn head(&self) -> Arc<Stored> {
-        self.head.load_full()
-    }
-
-    /// The head changed: a 304 said so.
-    pub(crate) fn set_head(&self, head: Stored) {
-        self.note(&Line::Head(Box::new(head.clone())));
-        self.head.store(Arc::new(head));
-    }
-
-    /// The file with the bytes; only those that [`Object::poll_readable`] names may be read.
-    pub(crate) fn data(&self) -> std::io::Result<Arc<MappedFile>> {
-        self.shared.open(&self.data, &self.data_path, self.total())
-    }
-
-    /// Lets answers go on from the file, whatever happens to its name.
-    pub(crate) fn hold(&self) {
-        if let Ok(data) = self.data() {
-            let _ = self.held.set(data);
-        }
     }
 
     /// The size, as far as it is known.
@@ -335,95 +281,6 @@ impl Object {
         self.readers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Up to where the bytes from `at` may be read now; waits until there are any, and sees to it
-    /// that they come. At the end of the object it answers `at`. `seen` is what [`Object::enter`]
-    /// answered, and kept here: how often transfers were given up before this reader's last byte.
-    pub(crate) fn poll_readable(
-        self: &Arc<Self>,
-        origin: &Origin,
-        place: Place,
-        seen: &mut u64,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<u64, Broken>> {
-        let mut state = self.state();
-        if let Some(reason) = &state.condemned {
-            return Poll::Ready(Err(Broken::Condemned(reason.clone())));
-        }
-        let Place { at, until, .. } = place;
-        let present = state.flight.present().reach(at);
-        let reach = self.allowed(&state, place, present);
-        let ends = state.flight.total().is_some_and(|total| at >= total);
-        if reach > at || (ends && self.may_end(&state)) {
-            *seen = state.given_up.times;
-            return Poll::Ready(Ok(reach));
-        }
-        let step = if state.unchecked.around(at).is_some() {
-            check::start(self, &mut state, at);
-            Ok(Step::Wait)
-        } else if present > at || ends {
-            self.verdict(&mut state, *seen)
-        } else {
-            missing(&mut state, (at, until), *seen)
-        };
-        match step {
-            Err(why) => return Poll::Ready(Err(why)),
-            Ok(Step::Ready(_) | Step::Wait) => {}
-            Ok(Step::Start(run)) => {
-                state.waiting.push(cx.waker().clone());
-                drop(state);
-                fill::start(Arc::clone(self), run, origin.source(), None);
-                return Poll::Pending;
-            }
-        }
-        state.waiting.push(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// The byte is there, but nobody may have it before the whole was compared: sees to it that all
-    /// of it comes, and that it is compared then.
-    fn verdict(self: &Arc<Self>, state: &mut State, seen: u64) -> Result<Step, Broken> {
-        if state.flight.is_complete() {
-            if state.verdict != Verdict::Coming {
-                let object = Arc::clone(self);
-                tokio::task::spawn_blocking(move || object.conclude());
-            }
-            return Ok(Step::Wait);
-        }
-        if !state.flight.runs().is_empty() {
-            return Ok(Step::Wait);
-        }
-        if let Some(why) = state.given_up.why(seen, |_| true) {
-            return Err(why);
-        }
-        Ok(state.flight.fill().map_or(Step::Wait, Step::Start))
-    }
-
-    /// How far readers may go of what is there.
-    ///
-    /// Whatever answers make up the whole, one of them must not end before the verdict. Those with
-    /// all of it wait; so does a part when everything is there, for the verdict is then about to
-    /// come. While other bytes are missing a part is not all that somebody has, and does not wait:
-    /// the one that needs the last of them will.
-    fn allowed(&self, state: &State, place: Place, reach: u64) -> u64 {
-        let Place { from, at, until } = place;
-        let unchecked = state.unchecked.iter().find(|span| span.end > at);
-        let reach = unchecked.map_or(reach, |span| reach.min(span.start.max(at)));
-        let total = state.flight.total();
-        let is_all = from == 0 && (until.is_none() || until == total);
-        let waits = !self.may_end(state) && (is_all || state.flight.is_complete());
-        match until.or(total) {
-            Some(end) if waits => reach.min(end.saturating_sub(HELD_BACK)).max(at),
-            _ => reach,
-        }
-    }
-
-    /// Whether the last bytes may be given out.
-    fn may_end(&self, state: &State) -> bool {
-        state.verdict == Verdict::Right
-            || self.promise.sha256.is_none()
-            || self.promise.pieces.is_some()
-    }
-
     /// A run for what is missing, when enough is there to want the rest.
     pub(crate) fn fill(&self) -> Option<Run> {
         let mut state = self.state();
@@ -486,64 +343,12 @@ impl Object {
         self.state().retired = true;
         self.unlink();
     }
-
-    /// Takes the names away; whoever reads goes on reading.
-    pub(crate) fn unlink(&self) {
-        // Without its journal an object does not exist.
-        for path in [&self.journal_path, &self.data_path] {
-            if let Err(error) = std::fs::remove_file(path)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::warn!(path = %path.display(), %error, "cannot be removed");
-            }
-        }
-        self.shared.forget(&self.data);
-    }
-
-    /// Notes the time of the last use, so that a restart knows it.
-    pub(crate) fn keep_time(&self) {
-        let used = std::time::SystemTime::from(self.used());
-        let journal = OpenOptions::new().append(true).open(&self.journal_path);
-        let _ = journal.and_then(|journal| journal.set_modified(used));
-    }
-
-    /// Writes a line. A journal that cannot be written costs what it did not note, nothing more.
-    fn note(&self, line: &Line) {
-        let journal = OpenOptions::new().append(true).open(&self.journal_path);
-        match journal.and_then(|journal| append(&journal, &encode(line))) {
-            // It was taken away meanwhile.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                tracing::warn!(key = %self.key, %error, "the journal was not written");
-            }
-            Ok(()) => {}
-        }
-    }
 }
 
 impl Drop for Object {
     fn drop(&mut self) {
         self.shared.shrank(self.bytes());
     }
-}
-
-/// Writes all of a line or nothing: lines behind a torn one would count for nothing.
-fn append(mut journal: &File, line: &[u8]) -> std::io::Result<()> {
-    let before = journal.metadata()?.len();
-    journal.write_all(line).inspect_err(|_| {
-        let _ = journal.set_len(before);
-    })
-}
-
-/// The byte is not there: has it brought, unless that was just given up.
-fn missing(state: &mut State, (at, until): (u64, Option<u64>), seen: u64) -> Result<Step, Broken> {
-    let comes = |run: &Run| run.at <= at && run.end.is_none_or(|end| at < end);
-    if !state.flight.runs().iter().any(comes)
-        && let Some(why) = state.given_up.why(seen, |bytes| bytes.contains(&at))
-    {
-        return Err(why);
-    }
-    Ok(state.flight.want(at, until))
 }
 
 pub(super) fn wake(state: &mut State) {

@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 use stratus_model::ByteCount;
 use tera::{Context, Tera};
 
+/// What all its paths begin with.
+pub(crate) const PREFIX: &str = "/-/cache/";
+
 /// Most objects on the page.
 const ROWS: usize = 500;
 

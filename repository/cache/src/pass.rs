@@ -31,7 +31,7 @@ pub(crate) async fn pass(cache: &Cache, asked: &Asked, body: Body, why: Forward)
     let requested_at = Timestamp::now();
     let sent = asked
         .upstream
-        .send_for(asked.interim.as_ref(), asked.method.clone(), &asked.url, headers, body)
+        .send_for(asked.interim.as_ref(), asked.method.clone(), &asked.url(), headers, body)
         .await;
     let response = match sent {
         Ok(response) => response,

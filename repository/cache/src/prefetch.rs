@@ -1,7 +1,7 @@
 //! Bringing objects here before anybody asks: on command, and by rules at a time of day.
 
 use crate::object::Object;
-use crate::proxy::{Asked, Cache};
+use crate::proxy::{Asked, Cache, url};
 use crate::settings::{Prefetch, Wanted};
 use crate::upstream::{Upstream, pieces};
 use axum::body::Body;
@@ -14,13 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use stratus_repository_api::route::Route;
 use stratus_repository_api::search::Page;
-use url::Url;
 
 /// Largest answer to a search that is read, in bytes.
 const ANSWER_LIMIT: usize = 8 << 20;
 
-/// The upstream and URL of a path, whichever host it is for.
-pub(crate) fn locate(cache: &Cache, path: &str) -> Option<(Arc<Upstream>, Url)> {
+/// The upstream of a path, whichever host it is for, and the key of what is there.
+pub(crate) fn locate(cache: &Cache, path: &str) -> Option<(Arc<Upstream>, Arc<str>)> {
     let target = format!("/{}", path.trim_start_matches('/'));
     let hosts = cache.upstreams.iter().filter_map(|upstream| upstream.host.as_deref());
     std::iter::once("").chain(hosts).find_map(|host| cache.locate(host, &target))
@@ -28,17 +27,15 @@ pub(crate) fn locate(cache: &Cache, path: &str) -> Option<(Arc<Upstream>, Url)> 
 
 /// Brings an object here, whole, as a client would.
 pub(crate) async fn bring(cache: &Cache, path: &str) -> Result<Arc<Object>, String> {
-    let (upstream, url) =
+    let (upstream, key) =
         locate(cache, path).ok_or_else(|| format!("no upstream is set up for `{path}`"))?;
-    let key = url.to_string();
     let asked = Asked {
         method: Method::GET,
         headers: Arc::default(),
         version: Version::HTTP_11,
         interim: None,
-        key: key.clone(),
+        key: Arc::clone(&key),
         upstream,
-        url,
     };
     let response = cache.cached(&asked, Body::empty()).await;
     let code = response.status();
@@ -94,8 +91,9 @@ fn until(now: &Zoned, at: Time) -> Duration {
 /// The images that a search of the repository finds.
 async fn search(cache: &Cache, prefix: &str, query: &str) -> Result<Vec<String>, String> {
     let path = format!("{}{}?{query}", prefix.trim_end_matches('/'), Route::Search.to_path());
-    let (upstream, url) =
+    let (upstream, key) =
         locate(cache, &path).ok_or_else(|| format!("no upstream is set up for `{path}`"))?;
+    let url = url(&key);
     let sent = upstream.send(Method::GET, &url, HeaderMap::new(), None).await;
     let response = sent.map_err(|error| error.to_string())?;
     if response.status() != StatusCode::OK {

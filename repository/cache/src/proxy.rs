@@ -5,6 +5,7 @@ use crate::fetch::{Ask, Fetched, Known, fetch};
 use crate::joins::{Join, Joins, Outcome};
 use crate::metrics::Metrics;
 use crate::object::Object;
+use crate::page;
 use crate::pass::{pass, passed_on};
 use crate::problem::problem;
 use crate::settings::Settings;
@@ -26,7 +27,7 @@ use stratus_cache_policy::{
     CacheStatus, Conditions, Decision, Failure, Forward, Request, Serve, Stored, decide, is_loop,
     may_be_shared, on_error, partial, preconditions_hold, serve_validated,
 };
-use stratus_serve::Interim;
+use stratus_serve::{AtOnce, Interim};
 use url::Url;
 
 /// How often a request looks at the store again before it goes its own way.
@@ -59,9 +60,9 @@ pub(crate) struct Asked {
     pub(crate) headers: Arc<HeaderMap>,
     pub(crate) version: Version,
     pub(crate) interim: Option<Interim>,
-    pub(crate) key: String,
+    /// The upstream's URL as text.
+    pub(crate) key: Arc<str>,
     pub(crate) upstream: Arc<Upstream>,
-    pub(crate) url: Url,
 }
 
 impl Asked {
@@ -69,11 +70,16 @@ impl Asked {
         Request { method: &self.method, headers: &self.headers }
     }
 
+    /// Where it leads.
+    pub(crate) fn url(&self) -> Url {
+        url(&self.key)
+    }
+
     fn ask(&self, known: Known) -> Ask {
         Ask {
-            key: self.key.clone(),
+            key: self.key.to_string(),
             upstream: Arc::clone(&self.upstream),
-            url: self.url.clone(),
+            url: self.url(),
             headers: HeaderMap::clone(&self.headers),
             version: self.version,
             interim: self.interim.clone(),
@@ -86,6 +92,25 @@ impl Asked {
         self.headers.contains_key(header::AUTHORIZATION)
             || RequestDirectives::of(&self.headers).no_store
     }
+}
+
+/// The URL that is an object's key.
+pub(crate) fn url(key: &str) -> Url {
+    Url::parse(key).expect("a key was made from a URL")
+}
+
+/// The name that a request is for.
+fn host(parts: &Parts) -> &str {
+    let named = || {
+        let host = parts.headers.get(header::HOST)?.to_str().ok()?;
+        Some(host.rsplit_once(':').map_or(host, |(name, _)| name))
+    };
+    parts.uri.host().or_else(named).unwrap_or_default()
+}
+
+/// Its path and query.
+fn target(parts: &Parts) -> &str {
+    parts.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
 /// How a request goes on after a look at the store.
@@ -113,16 +138,44 @@ impl Cache {
         cache
     }
 
-    /// The upstream and URL for a path and query.
-    pub(crate) fn locate(&self, host: &str, target: &str) -> Option<(Arc<Upstream>, Url)> {
+    /// The upstream for a path and query, and the key of what is there.
+    pub(crate) fn locate(&self, host: &str, target: &str) -> Option<(Arc<Upstream>, Arc<str>)> {
         let path = target.split('?').next().unwrap_or(target);
         let upstream = self.upstreams.iter().find(|upstream| upstream.serves(host, path))?;
-        Some((Arc::clone(upstream), upstream.url(target)?))
+        Some((Arc::clone(upstream), upstream.key(target)?.into()))
     }
 
     fn problem(&self, status: StatusCode, name: &str, detail: &str) -> Response {
         self.metrics.request("failed");
         problem(self.name.as_str(), status, name, detail)
+    }
+
+    /// Answers a request without content if that takes no waiting: of what is there nothing is
+    /// waited for, and the rest of the way, with all that a transfer needs, is a large thing to carry.
+    pub(crate) fn at_once(&self, mut parts: Parts) -> AtOnce {
+        let is_ours = self.settings.status && parts.uri.path().starts_with(page::PREFIX);
+        let may_be_stored = matches!(parts.method, Method::GET | Method::HEAD);
+        if is_ours || !may_be_stored || is_loop(&parts.headers, &self.name) {
+            return AtOnce::Later(Box::new(parts));
+        }
+        let Some((upstream, key)) = self.locate(host(&parts), target(&parts)) else {
+            return AtOnce::Later(Box::new(parts));
+        };
+        let asked = Asked {
+            method: parts.method.clone(),
+            headers: Arc::new(std::mem::take(&mut parts.headers)),
+            version: parts.version,
+            interim: None,
+            key,
+            upstream,
+        };
+        match self.look(&asked) {
+            Next::Answer(response) => AtOnce::Answer(response),
+            Next::Ask(..) | Next::Pass(_) => {
+                parts.headers = Arc::unwrap_or_clone(asked.headers);
+                AtOnce::Later(Box::new(parts))
+            }
+        }
     }
 
     /// Answers a request.
@@ -141,13 +194,8 @@ impl Cache {
             *response.status_mut() = StatusCode::NO_CONTENT;
             return response;
         }
-        let host = parts.uri.host().or_else(|| {
-            let host = parts.headers.get(header::HOST)?.to_str().ok()?;
-            Some(host.rsplit_once(':').map_or(host, |(name, _)| name))
-        });
-        let host = host.unwrap_or_default().to_owned();
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let Some((upstream, url)) = self.locate(&host, target) else {
+        let target = target(&parts);
+        let Some((upstream, key)) = self.locate(host(&parts), target) else {
             let detail = format!("No upstream is set up for `{target}`.");
             return self.problem(StatusCode::NOT_FOUND, "no-upstream", &detail);
         };
@@ -156,17 +204,11 @@ impl Cache {
             headers: Arc::new(parts.headers),
             version: parts.version,
             interim: parts.extensions.get().cloned(),
-            key: url.to_string(),
+            key,
             upstream,
-            url,
         };
         let why = match asked.method {
             Method::GET | Method::HEAD if body.is_end_stream() => {
-                // Of what is there nothing is waited for, and the rest of the way, with all that a
-                // transfer needs, is a large thing to carry.
-                if let Next::Answer(response) = self.look(&asked) {
-                    return response;
-                }
                 return Box::pin(self.cached(&asked, body)).await;
             }
             Method::GET | Method::HEAD => Forward::Bypass(Bypass::Content),

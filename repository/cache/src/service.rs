@@ -14,7 +14,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use stratus_cache_policy::outgoing::Pseudonym;
-use stratus_serve::{BindError, Bound, Limits, Listen, ServeError, TlsError, TlsFiles, serve};
+use stratus_serve::{
+    Answers, BindError, Bound, Limits, Listen, ServeError, TlsError, TlsFiles, serve,
+};
 
 /// How often what is condemned is swept, and times of use are noted.
 const ROUND: Duration = Duration::from_mins(1);
@@ -108,7 +110,9 @@ impl Service {
         let scrubs = tokio::spawn(scrub_at_times(self.cache.clone()));
         let prefetch = tokio::spawn(prefetch::by_rules(self.cache.clone()));
         let control = tokio::spawn(self.control.run(self.cache.clone()));
-        let drained = serve(self.bound, router(self.cache.clone()), limits, shutdown).await;
+        let cache = self.cache.clone();
+        let answers = Answers::at_once(router(cache.clone()), move |parts| cache.at_once(parts));
+        let drained = serve(self.bound, answers, limits, shutdown).await;
         for task in [rounds, scrubs, prefetch, control] {
             task.abort();
         }
@@ -167,3 +171,6 @@ async fn scrub_at_times(cache: Cache) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Where an object's bytes come from: an upstream, a URL, and the headers that choose among variants.
 
 use crate::fetch::for_transfers;
-use crate::proxy::{Asked, Cache};
+use crate::proxy::{Asked, Cache, url};
 use crate::upstream::{Upstream, UpstreamError, pieces};
 use bytes::Bytes;
 use futures_util::future::ready;
@@ -68,7 +68,7 @@ impl Incoming {
 pub(crate) struct Origin {
     cache: Cache,
     upstream: Arc<Upstream>,
-    url: Url,
+    key: Arc<str>,
     /// The client's.
     headers: Arc<HeaderMap>,
     version: Version,
@@ -81,7 +81,7 @@ impl Origin {
         Self {
             cache: cache.clone(),
             upstream: Arc::clone(&asked.upstream),
-            url: asked.url.clone(),
+            key: Arc::clone(&asked.key),
             headers: Arc::clone(&asked.headers),
             version: asked.version,
             source: OnceLock::new(),
@@ -93,7 +93,7 @@ impl Origin {
         let make = || {
             Arc::new(Source {
                 upstream: Arc::clone(&self.upstream),
-                url: self.url.clone(),
+                url: url(&self.key),
                 headers: for_transfers(&self.cache, &self.headers, self.version),
             })
         };

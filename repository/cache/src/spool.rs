@@ -10,8 +10,10 @@
 pub(crate) mod journal;
 mod load;
 pub(crate) mod open_files;
+#[cfg(test)]
+mod tests;
 
-use crate::object::{Object, Parts};
+use crate::object::{Head, Object, Parts};
 use crate::settings::Room;
 use jiff::Timestamp;
 use journal::{Identity, Line, Promise, encode};
@@ -137,9 +139,12 @@ impl Spool {
 
     /// The variants under a key, newest first.
     pub(crate) fn variants(&self, key: &str) -> Vec<Arc<Object>> {
-        let index = self.read();
-        let sound = index.get(key).into_iter().flatten().filter(|object| object.is_sound());
-        sound.cloned().collect()
+        let mut found = self.read().get(key).cloned().unwrap_or_default();
+        found.retain(|object| {
+            object.look_at_file();
+            object.is_sound()
+        });
+        found
     }
 
     /// All objects, in the order of keys.
@@ -191,7 +196,7 @@ impl Spool {
         let object = Object::new(Parts {
             key: key.into(),
             promise,
-            head,
+            head: Head::Known(Box::new(head)),
             total,
             records: Vec::new(),
             verified: false,
@@ -199,6 +204,7 @@ impl Spool {
             used: Timestamp::now(),
             data_path,
             journal_path,
+            seen: true,
             shared: Arc::clone(&self.shared),
         });
         self.insert(&object);
@@ -217,7 +223,7 @@ impl Spool {
         Object::new(Parts {
             key: key.into(),
             promise,
-            head,
+            head: Head::Known(Box::new(head)),
             total,
             records: Vec::new(),
             verified: false,
@@ -225,6 +231,7 @@ impl Spool {
             used: Timestamp::now(),
             data_path: nowhere.clone(),
             journal_path: nowhere,
+            seen: true,
             shared: Arc::clone(&self.shared),
         })
     }

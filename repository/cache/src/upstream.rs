@@ -22,6 +22,8 @@ pub(crate) struct Upstream {
     pub(crate) prefix: String,
     pub(crate) host: Option<String>,
     pub(crate) base: Url,
+    /// What its URLs begin with, where paths can be put behind it as they are.
+    front: Option<String>,
     client: Client,
     login: Option<HeaderValue>,
     store_private: bool,
@@ -100,6 +102,7 @@ impl Upstream {
         Ok(Self {
             prefix: settings.prefix.clone(),
             host: settings.host.clone(),
+            front: front(&settings.url),
             base: settings.url.clone(),
             client,
             login: settings.login()?,
@@ -132,6 +135,15 @@ impl Upstream {
         url.set_query(query);
         let below = url.path().strip_prefix(&base);
         below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')).then_some(url)
+    }
+
+    /// The same as text, which is what objects are known by. Most paths need no URL for that.
+    pub(crate) fn key(&self, path_and_query: &str) -> Option<String> {
+        let rest = path_and_query.strip_prefix(self.prefix.trim_end_matches('/'));
+        match (&self.front, rest.filter(|rest| is_plain(rest))) {
+            (Some(front), Some(rest)) => Some([front, rest].concat()),
+            _ => self.url(path_and_query).map(String::from),
+        }
     }
 
     /// The headers of a request as the rules about storing must see them: our own login counts as
@@ -205,6 +217,19 @@ impl Upstream {
     }
 }
 
+/// The URL without the slash at its end.
+fn front(base: &Url) -> Option<String> {
+    let is_plain = base.query().is_none() && base.fragment().is_none();
+    is_plain.then(|| base.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Whether a path is the same in a URL: nothing to encode, no dots to resolve.
+fn is_plain(path: &str) -> bool {
+    let is_same = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b);
+    let is_part = |pair: &[u8]| pair != b"//" && pair != b"/.";
+    path.starts_with('/') && path.bytes().all(is_same) && path.as_bytes().windows(2).all(is_part)
+}
+
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, UpstreamSetupError> {
     let bad = |source| UpstreamSetupError::Authorities { path: path.to_owned(), source };
     let pem = std::fs::read(path).map_err(bad)?;
@@ -220,4 +245,41 @@ pub(crate) fn pieces(
     response: Response,
 ) -> impl Stream<Item = Result<bytes::Bytes, reqwest::Error>> + Send + Unpin {
     Box::pin(response.bytes_stream())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    #[test]
+    fn a_key_is_the_text_of_the_url_however_it_is_made() {
+        const BASES: [&str; 5] =
+            ["http://h", "http://h/", "http://H:81/a/", "https://h/a/../b", "http://h/a?b"];
+        const PATHS: [&str; 12] = [
+            "",
+            "/",
+            "/a/b-1.0_x~.img.gz",
+            "//a",
+            "/a//b",
+            "/a/./b",
+            "/a/..",
+            "/..",
+            "/a%20b",
+            "/a b",
+            "/a?b=c",
+            "/\u{e4}",
+        ];
+        for (base, prefix) in BASES.iter().flat_map(|base| [(base, "/"), (base, "/p/")]) {
+            let text =
+                format!("[cache]\n[[cache.upstreams]]\nprefix = \"{prefix}\"\nurl = \"{base}\"\n");
+            let settings = Settings::parse(Path::new("site.toml"), &text).unwrap();
+            let upstream = Upstream::new(&settings.upstreams[0], Arc::default()).unwrap();
+            for path in PATHS {
+                let target = format!("{}{path}", prefix.trim_end_matches('/'));
+                let url = upstream.url(&target).map(String::from);
+                assert_eq!(upstream.key(&target), url, "{base} {target}");
+            }
+        }
+    }
 }

@@ -105,7 +105,7 @@ async fn encrypted(stream: Encrypted, address: SocketAddr, shared: &Arc<Shared>)
 
 fn requests(peer: Peer, activity: &Arc<Activity>, shared: &Shared) -> Requests {
     Requests {
-        router: shared.router.clone(),
+        answers: shared.answers.clone(),
         peer,
         activity: Arc::clone(activity),
         body_idle_timeout: shared.limits.body_idle_timeout,

@@ -51,6 +51,6 @@ mod tls;
 pub use interim::Interim;
 pub use limits::Limits;
 pub use listen::{BindError, Bound, Listen};
-pub use request::{Peer, RequestBodyError};
+pub use request::{Answers, AtOnce, Peer, RequestBodyError};
 pub use serve::{Drained, ServeError, serve};
 pub use tls::{TlsError, TlsFiles};

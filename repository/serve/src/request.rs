@@ -13,7 +13,7 @@ use std::{
 
 use axum::{Router, routing::future::RouteFuture};
 use bytes::Bytes;
-use http::{Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::Service as _;
@@ -53,9 +53,42 @@ pub enum RequestBodyError {
     Broken(#[source] hyper::Error),
 }
 
+/// What answers requests: a router, and before it, for requests without content, something that may
+/// know an answer without waiting for anything. Where most answers are such, that spares each of them
+/// the way through the router. It must be the answer that the router would give.
+#[derive(Clone)]
+pub struct Answers {
+    pub(crate) router: Router,
+    pub(crate) at_once: Option<Arc<dyn Fn(Parts) -> AtOnce + Send + Sync>>,
+}
+
+/// What is known of an answer at once.
+pub enum AtOnce {
+    /// The answer.
+    Answer(Response<axum::body::Body>),
+    /// It is for the router; these are the parts as they came.
+    Later(Box<Parts>),
+}
+
+impl Answers {
+    /// A router with `at_once` before it.
+    pub fn at_once(
+        router: Router,
+        at_once: impl Fn(Parts) -> AtOnce + Send + Sync + 'static,
+    ) -> Self {
+        Self { router, at_once: Some(Arc::new(at_once)) }
+    }
+}
+
+impl From<Router> for Answers {
+    fn from(router: Router) -> Self {
+        Self { router, at_once: None }
+    }
+}
+
 /// The service that hyper calls, one per connection.
 pub(crate) struct Requests {
-    pub(crate) router: Router,
+    pub(crate) answers: Answers,
     pub(crate) peer: Peer,
     pub(crate) activity: Arc<Activity>,
     pub(crate) body_idle_timeout: Duration,
@@ -67,8 +100,22 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
     type Error = Infallible;
     type Future = Answering;
 
-    fn call(&self, mut request: Request<Incoming>) -> Answering {
+    fn call(&self, request: Request<Incoming>) -> Answering {
         let open = self.activity.request();
+        let mut request = match &self.answers.at_once {
+            Some(at_once) if request.body().is_end_stream() => {
+                let (parts, body) = request.into_parts();
+                let is_head = parts.method == Method::HEAD;
+                match at_once(parts) {
+                    AtOnce::Answer(response) if is_head => {
+                        return Answering::known(without_content(response), open);
+                    }
+                    AtOnce::Answer(response) => return Answering::known(response, open),
+                    AtOnce::Later(parts) => Request::from_parts(*parts, body),
+                }
+            }
+            _ => request,
+        };
         request.extensions_mut().insert(self.peer.clone());
         let interim = (request.version() == Version::HTTP_11)
             .then(|| self.activity.interim().request())
@@ -83,31 +130,64 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             limit: self.body_idle_timeout,
             activity: Arc::clone(&self.activity),
         });
-        let route = Box::pin(self.router.clone().call(request));
-        Answering { route, interim, answer: None, open: Some(open) }
+        let route = Box::pin(self.answers.router.clone().call(request));
+        Answering { route: Some(route), interim, answer: None, open: Some(open) }
     }
 }
 
 /// The router's answer to come.
 pub(crate) struct Answering {
-    route: Pin<Box<RouteFuture<Infallible>>>,
+    /// `None`: the answer was known at once.
+    route: Option<Pin<Box<RouteFuture<Infallible>>>>,
     interim: Option<Interim>,
-    /// The answer, while interim ones wait before it.
+    /// The answer, where it is known, or interim ones wait before it.
     answer: Option<Response<axum::body::Body>>,
     open: Option<OpenRequest>,
+}
+
+impl Answering {
+    fn known(answer: Response<axum::body::Body>, open: OpenRequest) -> Self {
+        Self { route: None, interim: None, answer: Some(answer), open: Some(open) }
+    }
+}
+
+/// As the router leaves the answer to a HEAD: the length of the content, and no content, which
+/// HTTP/2 would send.
+fn without_content(mut response: Response<axum::body::Body>) -> Response<axum::body::Body> {
+    if !response.body().is_end_stream() {
+        if let Some(length) = response.body().size_hint().exact() {
+            response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+        }
+        *response.body_mut() = axum::body::Body::empty();
+    }
+    response
+}
+
+/// The router gives each answer without content the length 0; that of a 304 is the length of what is
+/// not sent (RFC 9110 section 8.6), which it does not know.
+fn without_wrong_length(response: &mut Response<axum::body::Body>) {
+    let none = HeaderValue::from_static("0");
+    if response.status() == StatusCode::NOT_MODIFIED
+        && response.headers().get(header::CONTENT_LENGTH) == Some(&none)
+    {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
 }
 
 impl Future for Answering {
     type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = match self.answer.take() {
-            Some(response) => response,
-            None => {
-                self.interim.iter().for_each(|interim| interim.watch(cx));
-                let Ok(response) = ready!(self.route.as_mut().poll(cx));
+        let this = &mut *self;
+        let response = match (this.answer.take(), &mut this.route) {
+            (Some(response), _) => response,
+            (None, Some(route)) => {
+                this.interim.iter().for_each(|interim| interim.watch(cx));
+                let Ok(mut response) = ready!(route.as_mut().poll(cx));
+                without_wrong_length(&mut response);
                 response
             }
+            (None, None) => unreachable!("a future is not polled after its end"),
         };
         if self.interim.as_ref().is_some_and(|interim| interim.poll_over(cx).is_pending()) {
             self.answer = Some(response);

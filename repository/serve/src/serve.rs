@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use tokio::{
@@ -26,7 +25,7 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{Bound, Limits, TlsFiles, accept};
+use crate::{Answers, Bound, Limits, TlsFiles, accept};
 
 /// The read buffer of an HTTP/1 connection grows to this while an upload comes in.
 const READ_BUFFER_BYTES: usize = 128 << 10;
@@ -63,14 +62,14 @@ pub enum ServeError {
 /// change. Dropping the returned future cuts all connections.
 pub async fn serve(
     listeners: Vec<Bound>,
-    service: Router,
+    service: impl Into<Answers>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Drained, ServeError> {
     if listeners.is_empty() {
         return Err(ServeError::NothingToListenOn);
     }
-    let shared = Shared::new(service, limits);
+    let shared = Shared::new(service.into(), limits);
     let _cut_when_dropped = CutGuard(shared.cut.clone());
     let mut tasks = JoinSet::new();
     for Bound { listener, address, tls } in listeners {
@@ -108,7 +107,7 @@ async fn refresh(files: Arc<TlsFiles>, every: Duration) {
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) router: Router,
+    pub(crate) answers: Answers,
     pub(crate) http1: http1::Builder,
     /// No new requests.
     pub(crate) draining: Signal,
@@ -120,7 +119,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(service: Router, limits: Limits) -> Arc<Shared> {
+    fn new(answers: Answers, limits: Limits) -> Arc<Shared> {
         let mut http1 = http1::Builder::new();
         // The time for a head is kept by `activity`, which tells it from an idle connection.
         http1
@@ -134,7 +133,7 @@ impl Shared {
             )),
             limits,
             // Makes the router's routes ready once, instead of for each request.
-            router: service.with_state(()),
+            answers: Answers { router: answers.router.with_state(()), ..answers },
             http1,
             draining: Signal::default(),
             cut: Signal::default(),

@@ -79,11 +79,6 @@ impl ApiError {
         self.header(HeaderName::from_static("upload-offset"), HeaderValue::from(offset))
     }
 
-    #[cfg(test)]
-    pub(crate) fn kind(&self) -> ProblemKind {
-        self.0.problem.kind
-    }
-
     /// The sentences a person should read.
     pub(crate) fn sentence(&self) -> String {
         self.0.problem.detail.clone().unwrap_or_else(|| self.0.problem.title.clone())

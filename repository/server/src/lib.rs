@@ -26,7 +26,6 @@ mod pages;
 mod reading;
 mod router;
 mod service;
-mod session;
 pub mod settings;
 mod sums;
 mod views;

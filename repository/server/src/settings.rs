@@ -2,12 +2,11 @@
 //!
 //! [`Settings::parse`] is pure: text in, complete settings or a report of every problem out.
 
-mod identity;
-
 use jiff::SignedDuration;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use stratus_login::settings as identity;
 use stratus_manifest::policy::{EndorserRule, PathPattern, Who};
 use stratus_model::{ByteCount, Layout, SubjectPattern};
 use stratus_sections::{Invalid, Section, SiteText};

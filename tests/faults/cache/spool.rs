@@ -178,6 +178,37 @@ fn a_data_file_cut_short_is_filled_again() {
 }
 
 #[test]
+fn files_that_change_between_the_start_and_the_first_request_are_not_believed() {
+    let bytes = noise(2 * MIB, 112);
+    let changes: [fn(&Cache); 6] = [
+        |cache| fs::remove_file(journal(cache)).unwrap(),
+        |cache| fs::write(journal(cache), "").unwrap(),
+        |cache| {
+            let text = fs::read_to_string(journal(cache)).unwrap();
+            fs::write(journal(cache), text.replace("\"status\":200", "\"status\":404")).unwrap();
+        },
+        // Another journal, whose lines have the right checksums.
+        |cache| {
+            let text = fs::read_to_string(journal(cache)).unwrap();
+            let text = text.replace("\"status\":200", "\"status\":404");
+            let json = text.lines().map(|text| line(text.split_once(' ').unwrap().1));
+            fs::write(journal(cache), json.collect::<String>()).unwrap();
+        },
+        |cache| fs::remove_file(only(cache, "data")).unwrap(),
+        |cache| fs::write(only(cache, "data"), [7; 1_500_000]).unwrap(),
+    ];
+    for digest in [false, true] {
+        for change in changes {
+            let mut stage = stocked("/a", &bytes, digest);
+            stage.cache.stop();
+            stage.cache.restart();
+            change(&stage.cache);
+            stage.recovers("/a", &bytes);
+        }
+    }
+}
+
+#[test]
 fn a_data_file_cut_short_while_it_is_served_is_thrown_away() {
     let bytes = noise(3 * MIB, 111);
     for digest in [false, true] {

@@ -111,3 +111,10 @@ pub fn run(command: &mut Command) -> Output {
         stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
     }
 }
+
+/// Lets only its owner read a file.
+pub(crate) fn private(file: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(file, mode).expect("its rights can be set");
+}

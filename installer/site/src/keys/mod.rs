@@ -80,7 +80,7 @@ pub enum Reader {
 }
 
 /// The sections, in the order of the reference, each with what it is about.
-pub const SECTIONS: [(&str, &str); 24] = [
+pub const SECTIONS: [(&str, &str); 25] = [
     ("site", "The site as a whole."),
     (
         "frontend",
@@ -121,6 +121,7 @@ pub const SECTIONS: [(&str, &str); 24] = [
     ("cache.upstreams", "A server whose answers the cache keeps."),
     ("cache.prefetch", "What the cache fetches each day before anybody asks."),
     ("monitor", "The web application that shows the site."),
+    ("monitor.alerts", "Who hears of what needs attention, one message for each cause."),
     ("accounting", "Who this site is to others."),
     ("packages", "Where packages come from."),
 ];

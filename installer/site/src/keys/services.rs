@@ -16,10 +16,11 @@ const UP: &str = "cache.upstreams";
 const FETCH: &str = "cache.prefetch";
 const MONITOR: &str = "monitor";
 const USE: &str = "accounting";
+const ALERTS: &str = "monitor.alerts";
 
 // One row for each key, as wide as it is.
 #[rustfmt::skip]
-pub(super) const KEYS: [Key; 108] = [
+pub(super) const KEYS: [Key; 132] = [
     theirs(ID, "password_file", Text, Nothing, "File of logins and hashed passwords, for a site without a directory", "\"users\""),
     theirs(ID, "people", Tables, Nothing, "More about single people", "[identity.people.\"alice\"]"),
     theirs(ID, "bind_subjects", Flag, Means("true with a directory"), "Whether a login may publish only what its own certificate endorses", "true"),
@@ -116,11 +117,35 @@ pub(super) const KEYS: [Key; 108] = [
     theirs(FETCH, "search", Text, Nothing, "Query of the repository's search", "\"type=base&limit=5\""),
     theirs(FETCH, "paths", Texts, Nothing, "Paths, instead of `search`", "[\"/images/a.img.gz\"]"),
     key(MONITOR, "host", Text, Means("the front-end"), "Its host", "\"monitor.example.org\""),
-    key(MONITOR, "port", Number, Value("8444"), "Its port", "8444"),
-    key(MONITOR, "interval", Duration, Value("\"30 s\""), "Time between two looks at the site", "\"1 min\""),
-    key(MONITOR, "retention", Duration, Value("\"400 days\""), "How long history is kept", "\"90 days\""),
-    theirs(MONITOR, "endpoint", Text, Value("\"http://localhost:2633/RPC2\""), "Where OpenNebula's daemon answers XML-RPC", "\"http://frontend:2633/RPC2\""),
-    theirs(MONITOR, "auth_file", Text, Value("\"/var/lib/one/.one/one_auth\""), "File with `user:password` of an administrator of OpenNebula", "\"one.secret\""),
+    both(MONITOR, "port", Number, Value("8444"), "Its port", "8444"),
+    both(MONITOR, "interval", Duration, Value("\"30 s\""), "Time between two looks at the site", "\"1 min\""),
+    both(MONITOR, "retention", Duration, Value("\"400 days\""), "How long hourly history and events are kept", "\"90 days\""),
+    theirs(MONITOR, "listen", Texts, Means("`port` of 127.0.0.1"), "Addresses to listen on; others than loopback need TLS", "\"0.0.0.0:8444\""),
+    theirs(MONITOR, "url", Text, Nothing, "Where people find it, for links in alerts", "\"https://monitor.example.org:8444\""),
+    theirs(MONITOR, "tls_certificate", Text, Nothing, "Certificate chain to serve with, PEM", "\"monitor.crt\""),
+    theirs(MONITOR, "tls_key", Text, Nothing, "File with its private key, PEM", "\"monitor.key\""),
+    theirs(MONITOR, "endpoint", Text, Value("\"http://localhost:2633/RPC2\""), "Where oned answers XML-RPC", "\"https://one.example.org/RPC2\""),
+    theirs(MONITOR, "auth_file", Text, Value("\"/var/lib/one/.one/one_auth\""), "File with `user:password` of an OpenNebula user who may see everything", "\"one_auth\""),
+    theirs(MONITOR, "data", Text, Value("\"/var/lib/stratus/monitor\""), "Where history is kept", "\"/srv/monitor\""),
+    theirs(MONITOR, "title", Text, Value("\"Site monitor\""), "Name shown on the pages", "\"Cloud of Example\""),
+    theirs(MONITOR, "certificates", Texts, Nothing, "Certificate files whose end is watched, PEM", "[\"/etc/stratus/server.crt\"]"),
+    theirs(MONITOR, "disks", Texts, Nothing, "Folders whose file systems are watched, beside `data`", "[\"/var/lib/one\"]"),
+    theirs(MONITOR, "services_ca", Text, Means("the system's authorities"), "PEM certificates of the authority of the repository and the cache", "\"ca.pem\""),
+    theirs(MONITOR, "viewers", Number, Value("1000"), "Open pages that are kept up to date at once; others are read by hand", "200"),
+    theirs(MONITOR, "connections", Number, Value("4096"), "Most connections at once", "1000"),
+    theirs(MONITOR, "session", Duration, Value("\"8 h\""), "How long a login lasts", "\"1 h\""),
+    theirs(MONITOR, "log", Text, Value("\"text\""), "The log: `text`, `json` or `journal`", "\"journal\""),
+    theirs(MONITOR, "alerts", Tables, Nothing, "Who hears of what needs attention", "[monitor.alerts]"),
+    theirs(ALERTS, "webhook", Text, Nothing, "Address that gets each alert as JSON by POST", "\"https://chat.example.org/hooks/cloud\""),
+    theirs(ALERTS, "webhook_token_file", Text, Nothing, "File with a token sent as `Authorization: Bearer`", "\"webhook.token\""),
+    theirs(ALERTS, "mail_to", Texts, Nothing, "Addresses that get each alert by mail", "[\"cloud@example.org\"]"),
+    theirs(ALERTS, "mail_from", Text, Means("`stratus-monitor@` and the mail server"), "Sender of the mails", "\"monitor@example.org\""),
+    theirs(ALERTS, "smtp", Text, Value("\"127.0.0.1:25\""), "Mail server, host and port", "\"mail.example.org:587\""),
+    theirs(ALERTS, "smtp_tls", Text, Means("`starttls`; `none` for loopback"), "`starttls`, `tls` from the first byte, or `none`", "\"tls\""),
+    theirs(ALERTS, "smtp_user", Text, Nothing, "Login at the mail server", "\"monitor\""),
+    theirs(ALERTS, "smtp_password_file", Text, Nothing, "File with its password", "\"smtp.secret\""),
+    theirs(ALERTS, "severity", Text, Value("\"bad\""), "`bad`: what does not work; `warn`: what soon will not, too", "\"warn\""),
+    theirs(ALERTS, "after", Duration, Value("\"2 min\""), "How long something must last before it is told", "\"10 min\""),
     both(USE, "site_name", Text, Means("`site.name`"), "Name of the site in published records", "\"EXAMPLE-SITE\""),
     theirs(USE, "ledger", Text, Value("\"/var/lib/stratus/accounting/ledger.db\""), "The ledger: one file, kept for ever", "\"/srv/accounting/ledger.db\""),
     theirs(USE, "compute_service", Text, Nothing, "Name of the cloud within the site, for APEL", "\"cloud.example.org\""),

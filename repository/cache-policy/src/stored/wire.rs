@@ -1,6 +1,6 @@
 //! The form in which a stored response is written.
 
-use super::{BYTE_LIMIT, Exchange, FIELD_LIMIT, Stored};
+use super::{BYTE_LIMIT, Exchange, FIELD_LIMIT, Memo, Stored};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::de::{Error as _, SeqAccess, Visitor};
@@ -17,7 +17,7 @@ pub enum WireError {
     #[error("`{0}` is no field name")]
     Name(String),
     /// A value.
-    #[error("the value of field `{0}` holds characters that no field value has")]
+    #[error("the value `{0}` holds characters that no field value has")]
     Value(String),
     /// More than the limits.
     #[error("a response has more than {FIELD_LIMIT} fields or {BYTE_LIMIT} bytes in them")]
@@ -27,8 +27,8 @@ pub enum WireError {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Wire {
     status: u16,
-    headers: Bounded<(String, String)>,
-    selecting: Bounded<(String, Option<String>)>,
+    headers: Bounded<(Name, Value)>,
+    selecting: Bounded<(Name, Option<Latin>)>,
     requested_at: Timestamp,
     received_at: Timestamp,
     date: Timestamp,
@@ -36,14 +36,12 @@ pub(super) struct Wire {
 
 impl From<Stored> for Wire {
     fn from(stored: Stored) -> Self {
-        let header = |(n, v): (&HeaderName, &HeaderValue)| (n.to_string(), text(v.as_bytes()));
-        let selecting = stored.selecting.iter();
+        let header = |(n, v): (&HeaderName, &HeaderValue)| (Name(n.clone()), Value(v.clone()));
+        let selecting = stored.selecting.into_iter();
         Self {
             status: stored.status.as_u16(),
             headers: Bounded(stored.headers.iter().map(header).collect()),
-            selecting: Bounded(
-                selecting.map(|(n, v)| (n.to_string(), v.as_deref().map(text))).collect(),
-            ),
+            selecting: Bounded(selecting.map(|(n, v)| (Name(n), v.map(Latin))).collect()),
             requested_at: stored.exchange.requested_at,
             received_at: stored.exchange.received_at,
             date: stored.date,
@@ -55,35 +53,100 @@ impl TryFrom<Wire> for Stored {
     type Error = WireError;
 
     fn try_from(wire: Wire) -> Result<Self, WireError> {
-        let mut headers = HeaderMap::new();
-        for (name, text) in wire.headers.0 {
-            let value = bytes(&text).and_then(|b| HeaderValue::from_bytes(&b).ok());
-            headers.append(field_name(&name)?, value.ok_or(WireError::Value(name))?);
+        let mut headers = HeaderMap::with_capacity(wire.headers.0.len());
+        for (name, value) in wire.headers.0 {
+            headers.append(name.0, value.0);
         }
-        let selecting = wire.selecting.0.into_iter().map(|(name, text)| {
-            let value = text.map(|t| bytes(&t).ok_or_else(|| WireError::Value(name.clone())));
-            Ok((field_name(&name)?, value.transpose()?))
-        });
+        let selecting = wire.selecting.0.into_iter();
+        let selecting = selecting.map(|(name, value)| (name.0, value.map(|v| v.0))).collect();
         let exchange = Exchange { requested_at: wire.requested_at, received_at: wire.received_at };
         let status = StatusCode::from_u16(wire.status).ok().filter(|s| !s.is_informational());
         let status = status.ok_or(WireError::Status(wire.status))?;
-        let selecting = selecting.collect::<Result<_, WireError>>()?;
-        let stored = Self { status, headers, selecting, exchange, date: wire.date };
+        let (date, memo) = (wire.date, Memo::default());
+        let stored = Self { status, headers, selecting, exchange, date, memo };
         if stored.fits() { Ok(stored) } else { Err(WireError::TooLarge) }
     }
 }
 
-fn field_name(name: &str) -> Result<HeaderName, WireError> {
-    name.parse().map_err(|_| WireError::Name(name.to_owned()))
+/// A field name, made from the text without a copy on the way: a start reads very many.
+struct Name(HeaderName);
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
 }
 
-/// Each byte as the character of its number.
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = |text: &str| {
+            HeaderName::from_bytes(text.as_bytes()).map_err(|_| WireError::Name(text.to_owned()))
+        };
+        deserializer.deserialize_str(Text(name)).map(Self)
+    }
+}
+
+/// A field value.
+struct Value(HeaderValue);
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(self.0.as_bytes()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = |text: &str| {
+            HeaderValue::try_from(bytes(text)?).map_err(|_| WireError::Value(text.to_owned()))
+        };
+        deserializer.deserialize_str(Text(value)).map(Self)
+    }
+}
+
+/// Bytes, each as the character of its number.
+struct Latin(Vec<u8>);
+
+impl Serialize for Latin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Latin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text(bytes)).map(Self)
+    }
+}
+
 fn text(value: &[u8]) -> String {
-    value.iter().copied().map(char::from).collect()
+    match std::str::from_utf8(value) {
+        Ok(ascii) if ascii.is_ascii() => ascii.to_owned(),
+        _ => value.iter().copied().map(char::from).collect(),
+    }
 }
 
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    text.chars().map(|c| u8::try_from(c).ok()).collect()
+fn bytes(text: &str) -> Result<Vec<u8>, WireError> {
+    if text.is_ascii() {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let byte = |c| u8::try_from(c).map_err(|_| WireError::Value(text.to_owned()));
+    text.chars().map(byte).collect()
+}
+
+/// Makes something of a text where it lies.
+struct Text<F>(F);
+
+impl<T, F: Fn(&str) -> Result<T, WireError>> Visitor<'_> for Text<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(E::custom)
+    }
 }
 
 /// A list that stops being read at [`FIELD_LIMIT`].

@@ -1,7 +1,7 @@
 //! Bytes that were stored before, compared with the checksums that were noted then.
 
 use super::{Object, State, Verdict, wake};
-use crate::spool::journal::Line;
+use crate::spool::journal::{Line, Record};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +24,34 @@ pub(super) fn start(object: &Arc<Object>, state: &mut State, at: u64) {
 }
 
 impl Object {
+    /// Once after a start, before anybody gets it: what others have cut off its file is not there,
+    /// so that an answer does not begin with what the upstream may not have any more. At the start
+    /// itself that would be one more look at the disk for each of very many objects.
+    pub(crate) fn look_at_file(&self) {
+        self.seen.call_once(|| match std::fs::metadata(&self.data_path) {
+            Ok(metadata) => {
+                // One that cannot be read is found out here.
+                let _ = self.head();
+                self.forget_from(metadata.len());
+            }
+            Err(error) => {
+                tracing::warn!(key = %self.key, %error, "a stored object cannot be read");
+                self.retire();
+            }
+        });
+    }
+
+    /// Nothing from here on is in the file.
+    fn forget_from(&self, end: u64) {
+        let mut state = self.state();
+        let beyond = |record: &&Record| record.bytes.end > end;
+        let lost: Vec<Record> = state.records.iter().filter(beyond).cloned().collect();
+        for record in lost {
+            state.unchecked.remove(&record.bytes);
+            self.forget(&mut state, &record.bytes);
+        }
+    }
+
     /// The bytes from here on may not be in the file any more: they are compared before anybody else
     /// gets them.
     pub(crate) fn doubt(&self, at: u64) {
@@ -36,9 +64,8 @@ impl Object {
     /// Compares the records that touch a range; what is wrong is forgotten, and fetched again by
     /// whoever needs it. Answers how many bytes were wrong.
     fn check(&self, range: Range<u64>) -> u64 {
-        let touching = |record: &&crate::spool::journal::Record| {
-            record.bytes.start < range.end && record.bytes.end > range.start
-        };
+        let touching =
+            |record: &&Record| record.bytes.start < range.end && record.bytes.end > range.start;
         let records: Vec<_> = self.state().records.iter().filter(touching).cloned().collect();
         let mut wrong = 0;
         for record in records {

@@ -9,6 +9,7 @@
 //! line names them, and only if they have the checksum that the line gives: nothing need be synced
 //! for that, and what a power cut took is simply not there.
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use stratus_cache_policy::Stored;
@@ -72,11 +73,11 @@ pub(crate) struct Record {
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Line {
+pub(crate) enum Line<H = Box<Stored>> {
     /// The first line.
     Object(Identity),
     /// The response as it is since then.
-    Head(Box<Stored>),
+    Head(H),
     /// Bytes that are there: from, to, CRC-32.
     Bytes(u64, u64, u32),
     /// Bytes that were found to be wrong.
@@ -93,7 +94,8 @@ pub(crate) enum Line {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Journal {
     pub(crate) identity: Identity,
-    pub(crate) head: Stored,
+    /// Where the newest head is.
+    pub(crate) head: HeadLine,
     pub(crate) records: Vec<Record>,
     pub(crate) verified: bool,
     pub(crate) pinned: bool,
@@ -107,45 +109,79 @@ pub(crate) fn encode(line: &Line) -> Vec<u8> {
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes()
 }
 
+/// Which line of a journal has a head. Smaller than a head by far: there is one for each of very many
+/// objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HeadLine {
+    /// Where it begins.
+    pub(crate) start: u32,
+    /// Its length in bytes, with its end.
+    pub(crate) length: u32,
+    /// CRC-32 of all of it: another head in its place is not this one.
+    crc: u32,
+}
+
+impl HeadLine {
+    fn new(text: &[u8], place: Range<usize>) -> Self {
+        // Journals are shorter ([`JOURNAL_LIMIT`]); of others a head is simply not found.
+        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (start, length) = (small(place.start), small(place.len()));
+        Self { start, length, crc: crc32fast::hash(text.get(place).unwrap_or_default()) }
+    }
+
+    /// The head, from the text that is in its place now.
+    pub(crate) fn head(self, line: &[u8]) -> Option<Stored> {
+        if crc32fast::hash(line) != self.crc {
+            return None;
+        }
+        let (Line::Head(head), _) = decode::<Box<Stored>>(line)? else { return None };
+        Some(*head)
+    }
+}
+
 /// The line at the beginning of the text, and how long it is.
-fn decode(text: &[u8]) -> Option<(Line, usize)> {
+fn decode<H: DeserializeOwned>(text: &[u8]) -> Option<(Line<H>, usize)> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     let (crc, json) = std::str::from_utf8(text.get(..end)?).ok()?.split_once(' ')?;
     let is_right = u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(json.as_bytes());
     is_right.then(|| serde_json::from_str(json).ok()).flatten().map(|line| (line, end + 1))
 }
 
-/// Reads a journal; `None` if there is no object in it that this version can use.
+/// Reads a journal; `None` if there is no object in it that this version can use. Heads are not read:
+/// of very many objects few are asked for after a start.
 pub(crate) fn read(text: &[u8]) -> Option<Journal> {
-    let (Line::Object(identity), mut at) = decode(text)? else { return None };
+    let (Line::<IgnoredAny>::Object(identity), first) = decode(text)? else { return None };
     if identity.version != VERSION {
         return None;
     }
-    let (Line::Head(head), length) = decode(text.get(at..)?)? else { return None };
-    at += length;
+    let (Line::<IgnoredAny>::Head(_), length) = decode(text.get(first..)?)? else { return None };
+    let at = first + length;
     let mut journal = Journal {
         identity,
-        head: *head,
+        head: HeadLine::new(text, first..at),
         records: Vec::new(),
         verified: false,
         pinned: false,
         length: at,
     };
     while let Some((line, length)) = text.get(journal.length..).and_then(decode) {
-        journal.length += length;
-        journal.apply(line);
+        let place = journal.length..journal.length + length;
+        journal.length = place.end;
+        match line {
+            Line::Head(_) => journal.head = HeadLine::new(text, place),
+            line => journal.apply(line),
+        }
     }
     Some(journal)
 }
 
 impl Journal {
-    fn apply(&mut self, line: Line) {
+    fn apply(&mut self, line: Line<IgnoredAny>) {
         match line {
-            Line::Head(head) => self.head = *head,
             Line::Bytes(from, to, crc) if from < to => {
                 self.records.push(Record { bytes: from..to, crc });
             }
-            Line::Object(_) | Line::Bytes(..) => {}
+            Line::Object(_) | Line::Head(_) | Line::Bytes(..) => {}
             Line::Lost(from, to) => {
                 self.records.retain(|r| r.bytes.end <= from || r.bytes.start >= to);
                 self.verified = false;

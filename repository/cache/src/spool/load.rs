@@ -3,12 +3,14 @@
 use super::journal::{JOURNAL_LIMIT, read};
 use super::open_files::Shared;
 use super::{SpoolError, io};
-use crate::object::{Object, Parts};
+use crate::object::{Head, Object, Parts};
 use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
 use std::collections::{HashMap, HashSet};
-use std::fs::OpenOptions;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Threads that read journals.
@@ -49,38 +51,50 @@ pub(super) fn load(
     Ok(by_key(found))
 }
 
-/// Newest first; of two that answer the same requests, the older goes.
-fn by_key(mut found: Vec<Arc<Object>>) -> HashMap<Arc<str>, Vec<Arc<Object>>> {
-    found.sort_by_key(|object| std::cmp::Reverse(object.head().received_at()));
+fn by_key(found: Vec<Arc<Object>>) -> HashMap<Arc<str>, Vec<Arc<Object>>> {
     let mut index: HashMap<Arc<str>, Vec<Arc<Object>>> = HashMap::with_capacity(found.len());
     for object in found {
-        let variants = index.entry(Arc::clone(&object.key)).or_default();
-        let head = object.head();
-        if variants.iter().any(|newer| newer.head().same_variant(&head)) {
-            object.unlink();
-        } else {
-            variants.push(object);
-        }
+        let same = index.entry(Arc::clone(&object.key)).or_insert_with(|| Vec::with_capacity(1));
+        same.push(object);
     }
+    index.values_mut().filter(|same| same.len() > 1).for_each(without_older);
     index
 }
 
-fn load_folder(folder: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Object>>, SpoolError> {
-    let mut found = Vec::new();
-    let mut owned: HashSet<PathBuf> = HashSet::new();
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io("list", folder))? {
-        files.push(entry.map_err(io("list", folder))?.path());
-    }
-    for journal in files.iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
-        let data = journal.with_extension("data");
-        if let Some(object) = load_object(journal, &data, shared) {
-            found.push(object);
-            owned.insert(journal.clone());
-            owned.insert(data);
+/// Newest first; of two that answer the same requests, the older goes.
+fn without_older(same: &mut Vec<Arc<Object>>) {
+    same.sort_by_key(|object| std::cmp::Reverse(object.head().received_at()));
+    let mut kept: Vec<Arc<Object>> = Vec::new();
+    for object in same.drain(..) {
+        let head = object.head();
+        if kept.iter().any(|newer| newer.head().same_variant(&head)) {
+            object.unlink();
+        } else {
+            kept.push(object);
         }
     }
-    files.iter().filter(|path| !owned.contains(*path)).for_each(|stray| remove(stray));
+    *same = kept;
+}
+
+fn load_folder(folder: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Object>>, SpoolError> {
+    let mut names: HashSet<OsString> = HashSet::new();
+    for entry in std::fs::read_dir(folder).map_err(io("list", folder))? {
+        names.insert(entry.map_err(io("list", folder))?.file_name());
+    }
+    // Names in an open folder are found without a walk from the root for each.
+    let place = Place { folder, handle: File::open(folder).map_err(io("open", folder))?, shared };
+    let (mut found, mut owned, mut text) = (Vec::new(), HashSet::new(), Vec::new());
+    for journal in names.iter().filter(|name| Path::new(name).extension() == Some("log".as_ref())) {
+        let data = Path::new(journal).with_extension("data").into_os_string();
+        if !names.contains(&data) {
+            continue;
+        }
+        if let Some(object) = place.load(journal, &data, &mut text) {
+            found.push(object);
+            owned.extend([journal.clone(), data]);
+        }
+    }
+    names.difference(&owned).for_each(|stray| remove(&folder.join(stray)));
     Ok(found)
 }
 
@@ -91,37 +105,61 @@ fn remove(stray: &Path) {
     }
 }
 
-/// One object; `None` where its files are not fit for use.
-fn load_object(journal_path: &Path, data_path: &Path, shared: &Arc<Shared>) -> Option<Arc<Object>> {
-    let mut journal = OpenOptions::new().read(true).write(true).open(journal_path).ok()?;
-    let metadata = journal.metadata().ok()?;
-    if metadata.len() > JOURNAL_LIMIT {
-        return None;
+/// A folder with objects.
+struct Place<'a> {
+    folder: &'a Path,
+    handle: File,
+    shared: &'a Arc<Shared>,
+}
+
+impl Place<'_> {
+    /// One object; `None` where its journal is not fit for use. The file with its bytes is looked at
+    /// when the first request for them comes: see [`Object::look_at_file`].
+    ///
+    /// For each of very many objects: four system calls, and no memory but the object's own.
+    fn load(&self, journal: &OsStr, data: &OsStr, text: &mut Vec<u8>) -> Option<Arc<Object>> {
+        let (flags, mode) = (OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let file = File::from(openat(&self.handle, journal, flags, mode).ok()?);
+        let metadata = fstat(&file).ok()?;
+        let length = usize::try_from(metadata.st_size).ok()?;
+        if metadata.st_size.cast_unsigned() > JOURNAL_LIMIT {
+            return None;
+        }
+        text.resize(length, 0);
+        (&file).read_exact(text).ok()?;
+        // Without a length nobody knows where the rest would belong.
+        let told = read(text).filter(|told| told.identity.total.is_some())?;
+        let (journal_path, used) = (self.folder.join(journal), last_use(&metadata));
+        if length > told.length {
+            // The next line begins where the last whole one ends.
+            let writable = OpenOptions::new().write(true).open(&journal_path);
+            let cut = |file: File| {
+                file.set_len(told.length as u64)?;
+                file.set_modified(used.into())
+            };
+            writable.and_then(cut).ok()?;
+        }
+        let mut records = told.records;
+        records.retain(|record| told.identity.total.is_some_and(|all| record.bytes.end <= all));
+        Some(Object::new(Parts {
+            key: told.identity.key.into(),
+            promise: told.identity.promise,
+            head: Head::At(told.head),
+            total: told.identity.total,
+            records,
+            verified: told.verified,
+            pinned: told.pinned,
+            used,
+            data_path: self.folder.join(data),
+            journal_path,
+            seen: false,
+            shared: Arc::clone(self.shared),
+        }))
     }
-    let mut text = Vec::new();
-    journal.read_to_end(&mut text).ok()?;
-    // Without a length nobody knows where the rest would belong.
-    let told = read(&text).filter(|told| told.identity.total.is_some())?;
-    // The next line begins where the last whole one ends.
-    if metadata.len() > told.length as u64 {
-        journal.set_len(told.length as u64).ok()?;
-    }
-    let length = std::fs::metadata(data_path).ok()?.len();
-    let used = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-    let mut records = told.records;
-    let end = told.identity.total.map_or(length, |total| total.min(length));
-    records.retain(|record| record.bytes.end <= end);
-    Some(Object::new(Parts {
-        key: told.identity.key.into(),
-        promise: told.identity.promise,
-        head: told.head,
-        total: told.identity.total,
-        records,
-        verified: told.verified,
-        pinned: told.pinned,
-        used: used.unwrap_or_default(),
-        data_path: data_path.to_owned(),
-        journal_path: journal_path.to_owned(),
-        shared: Arc::clone(shared),
-    }))
+}
+
+/// The time of the journal's last change, which is set to that of the last use.
+fn last_use(metadata: &Stat) -> Timestamp {
+    let nanoseconds = i32::try_from(metadata.st_mtime_nsec).unwrap_or(0);
+    Timestamp::new(metadata.st_mtime, nanoseconds).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 mod drain;
 mod files;
+mod known;
 mod limits;
 mod support;
 mod tls;

@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };
-use stratus_serve::{Bound, Drained, Limits, Listen, ServeError, TlsFiles, serve};
+use stratus_serve::{Answers, Bound, Drained, Limits, Listen, ServeError, TlsFiles, serve};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -103,7 +102,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(router: Router, limits: Limits, files: Arc<TlsFiles>) -> Running {
+    pub(crate) fn start(
+        answers: impl Into<Answers>,
+        limits: Limits,
+        files: Arc<TlsFiles>,
+    ) -> Running {
         let bind = |tls| {
             let address = "127.0.0.1:0".parse().expect("an address");
             Bound::bind(&Listen { address, tls }).expect("a free port")
@@ -111,7 +114,7 @@ impl Running {
         let (plain, tls) = (bind(None), bind(Some(files)));
         let addresses = (plain.local_addr(), tls.local_addr());
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(vec![plain, tls], router, limits, async {
+        let task = tokio::spawn(serve(vec![plain, tls], answers.into(), limits, async {
             let _ = stopped.await;
         }));
         Running { plain: addresses.0, tls: addresses.1, stop: Some(stop), task }

@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::audit::Action;
 use crate::error::ApiError;
 use crate::pages::{self, Account, TokenRow};
-use crate::session;
 use crate::who::{Caller, refused};
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderValue, header};
@@ -13,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use stratus_identity::{Person, Scopes, Via};
+use stratus_login::session;
 use stratus_repository_api::problem::ProblemKind;
 
 /// `?next=`: where to go after logging in.

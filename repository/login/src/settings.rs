@@ -7,7 +7,7 @@ use stratus_sections::{Problems, Section};
 use url::Url;
 
 /// Reads the section; what its inner tables noted comes beside.
-pub(super) fn read(section: &Section<'_>) -> (Settings, Problems) {
+pub fn read(section: &Section<'_>) -> (Settings, Problems) {
     let mut problems = Problems::default();
     let password_file = section.path("password_file");
     let ldap = section.table("ldap").map(|table| {

@@ -1,6 +1,6 @@
 //! The pages' login, kept in one encrypted cookie.
 //!
-//! The cookie holds the login and an end, sealed with a key of this repository, so no table of
+//! The cookie holds the login and an end, sealed with a key of the service, so no table of
 //! sessions is needed and several servers can share one key. What a person may do is never in it:
 //! that is asked for anew with each request.
 
@@ -17,7 +17,7 @@ const SECURE_NAME: &str = "__Host-stratus";
 const PLAIN_NAME: &str = "stratus";
 
 /// Whose session the cookie is, if it is ours and has not ended.
-pub(crate) fn login_of(headers: &HeaderMap, key: &Key, now: Timestamp) -> Option<String> {
+pub fn login_of(headers: &HeaderMap, key: &Key, now: Timestamp) -> Option<String> {
     let jar = PrivateCookieJar::from_headers(headers, key.clone());
     let cookie = jar.get(SECURE_NAME).or_else(|| jar.get(PLAIN_NAME))?;
     let (ends, login) = cookie.value().split_once(' ')?;
@@ -26,7 +26,7 @@ pub(crate) fn login_of(headers: &HeaderMap, key: &Key, now: Timestamp) -> Option
 }
 
 /// `Set-Cookie` that begins a session.
-pub(crate) fn begin(
+pub fn begin(
     login: &str,
     key: &Key,
     now: Timestamp,
@@ -38,7 +38,7 @@ pub(crate) fn begin(
 }
 
 /// `Set-Cookie` that ends it.
-pub(crate) fn end(tls: bool) -> HeaderValue {
+pub fn end(tls: bool) -> HeaderValue {
     HeaderValue::from_static(if tls {
         "__Host-stratus=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Strict"
     } else {
@@ -61,7 +61,7 @@ fn set(mut cookie: Cookie<'static>, key: &Key, tls: bool) -> Option<HeaderValue>
 }
 
 /// Reads the key, or makes one that only we can read.
-pub(crate) fn key(file: &Path) -> std::io::Result<Key> {
+pub fn key(file: &Path) -> std::io::Result<Key> {
     match std::fs::read(file) {
         Ok(bytes) => {
             Key::try_from(bytes.as_slice()).map_err(|e| std::io::Error::other(e.to_string()))

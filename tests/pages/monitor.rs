@@ -1,0 +1,209 @@
+//! The pages of the monitor in a real browser, for people with different eyes and screens.
+
+#![expect(clippy::unwrap_used, reason = "a test helper")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use stratus_tests::{Browser, Cloud, Monitor, MonitorSetup, PASSWORD};
+
+/// axe-core, where `cargo xtask test` puts it.
+fn axe() -> String {
+    let tools = std::env::var_os("STRATUS_TOOLS").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("tools"),
+        PathBuf::from,
+    );
+    fs::read_to_string(tools.join("axe.min.js"))
+        .expect("axe-core is installed; `cargo xtask setup` does that")
+}
+
+fn log_in(browser: &Browser, monitor: &Monitor, login: &str) {
+    browser.goto(&format!("{}/login", monitor.url()));
+    browser.fill("input[name=login]", login);
+    browser.fill("input[name=password]", PASSWORD);
+    browser.click("form.stack button");
+    browser.wait_for("Log out");
+}
+
+/// A site with a bit of everything that goes wrong.
+fn troubled() -> Cloud {
+    let cloud = Cloud::start(120, 900);
+    cloud.host(3, |h| h.state = 3);
+    cloud.host(4, |h| h.state = 4);
+    cloud.host(5, |h| h.state = 8);
+    cloud.host(6, |h| h.silent = 900);
+    let error = "Sat Nov 21 00:17:23 2026: Error executing image transfer script: no space left";
+    for id in [17, 27, 37] {
+        cloud.machine(id, |m| (m.state, m.error) = ((3, 39), error.into()));
+    }
+    let waits = "Sat Nov 21 00:18:48 2026: [HOST] Not enough CPU on hosts: 0,1,2,3,4";
+    for id in 100..104 {
+        cloud.machine(id, |m| (m.state, m.waits, m.host) = ((1, 0), waits.into(), -1));
+    }
+    cloud.machine(200, |m| m.name = "<b>bold</b>\u{202e}drawkcab".into());
+    cloud.machine(201, |m| m.name = "long-".repeat(800));
+    for id in 300..320 {
+        cloud.machine(id, |m| m.state = (8, 0));
+    }
+    cloud
+}
+
+/// Writes hours of history, as `installer/monitor/src/history/ring.rs` keeps it, so that there are
+/// charts to look at.
+fn with_history(monitor: &mut Monitor) {
+    monitor.kill();
+    let folder = monitor.path("data/history");
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    let write = |name: &str, columns: usize, width: usize, figure: &dyn Fn(i64) -> Vec<u8>| {
+        let block_bytes = 8 + columns * 60 * width;
+        let mut file = vec![0; 25 * block_bytes];
+        for minute in now / 60 - 20 * 60..now / 60 {
+            let (number, slot) = (minute / 60, usize::try_from(minute % 60).unwrap());
+            let at = usize::try_from(number % 25).unwrap() * block_bytes;
+            file[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            let place = at + 8 + slot * width;
+            file[place..place + width].copy_from_slice(&figure(minute));
+        }
+        fs::write(folder.join(format!("{name}-minutes.0")), file).unwrap();
+        fs::write(folder.join(format!("{name}.columns")), format!("0 0 0 {now}\n")).unwrap();
+    };
+    write("site", 1, 16, &|minute| {
+        let wave = ((minute % 300) as f32 / 47.0).sin();
+        let figures = [850.0 + wave * 40.0, 6.0 + wave * 6.0, 3.0, 40.0 + wave * 5.0];
+        figures.iter().flat_map(|f: &f32| (!f.to_bits()).to_le_bytes()).collect()
+    });
+    write("hosts", 64, 4, &|minute| {
+        let busy = u8::try_from(30 + minute % 50).unwrap();
+        vec![60, busy, 70, busy / 2 + 20]
+    });
+    monitor.restart();
+}
+
+fn check(browser: &Browser, axe: &str, name: &str) {
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    fs::create_dir_all(&pictures).unwrap();
+    for (look, dark, width) in
+        [("light", false, 1280), ("dark", true, 1280), ("narrow", false, 320)]
+    {
+        browser.width(width);
+        browser.dark(dark);
+        browser.picture(&pictures.join(format!("monitor-{name}-{look}.png")));
+        let faults = browser.faults(axe);
+        assert!(faults.is_empty(), "{name}, {look}:\n{}", faults.join("\n"));
+        let sideways = browser.script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        );
+        assert_eq!(sideways, 0, "{name}, {look} scrolls sideways");
+    }
+    browser.width(1280);
+    browser.dark(false);
+}
+
+#[test]
+fn every_page_is_for_everybody() {
+    let cloud = troubled();
+    let setup = MonitorSetup {
+        oned: cloud.url(),
+        monitor: "title = \"Cloud of Example\"\ncertificates = [\"absent.pem\"]\n".to_owned(),
+        sections: "[cache]\nurl = \"http://127.0.0.1:9/\"\n".to_owned(),
+        ..MonitorSetup::default()
+    };
+    let mut monitor = Monitor::with(setup);
+    with_history(&mut monitor);
+    monitor.until("/", |o| o["concerns"].as_array().unwrap().len() > 4);
+    assert_eq!(monitor.json("admin", "/")["charts"].as_array().unwrap().len(), 2);
+    let (browser, axe) = (Browser::start(), axe());
+    browser.goto(&format!("{}/vms?state=failed", monitor.url()));
+    browser.wait_for("Password");
+    check(&browser, &axe, "login");
+    log_in(&browser, &monitor, "admin");
+    let show = |path: &str, name: &str| {
+        browser.goto(&format!("{}{path}", monitor.url()));
+        check(&browser, &axe, name);
+    };
+    monitor.until("/vms/17", |vm| !vm["stays"].as_array().unwrap().is_empty());
+    show("/", "overview");
+    show("/hosts", "hosts");
+    show("/hosts/0", "host");
+    show("/hosts/3", "host-in-error");
+    show("/vms", "vms");
+    show("/vms?state=failed", "vms-failed");
+    show("/vms?state=x", "vms-fault");
+    show("/vms?q=nothing-of-the-kind", "vms-empty");
+    show("/vms/17", "vm-failed");
+    show("/vms/201", "vm-long");
+    show("/networks", "networks");
+    show("/networks/0", "network");
+    show("/images", "images");
+    show("/burst", "burst");
+    show("/users", "users");
+    show("/events", "events");
+    show("/account", "account");
+    show("/nothing", "not-found");
+    let title = browser.script("return document.title");
+    assert!(!title.as_str().unwrap().contains("owned"));
+}
+
+#[test]
+fn a_user_sees_their_machines_and_the_page_keeps_itself_up_to_date() {
+    let cloud = Cloud::start(3, 30);
+    let monitor = Monitor::of(&cloud.url());
+    monitor.until("/", |o| o["read_at"].as_i64().unwrap() > 0);
+    let (browser, axe) = (Browser::start(), axe());
+    log_in(&browser, &monitor, "alice");
+    browser.wait_for("10 machines run");
+    assert!(!browser.text().contains("Hosts"), "{}", browser.text());
+    check(&browser, &axe, "overview-user");
+    let error = "Sat Nov 21 00:17:23 2026: DEPLOY: no such bridge";
+    cloud.machine(3, |m| (m.state, m.error) = ((3, 36), error.into()));
+    // Without anybody touching it.
+    browser.wait_for("no such bridge");
+    browser.wait_for("9 machines run");
+}
+
+#[test]
+fn the_keyboard_is_enough() {
+    let cloud = Cloud::start(3, 30);
+    let monitor = Monitor::of(&cloud.url());
+    monitor.until("/", |o| o["read_at"].as_i64().unwrap() > 0);
+    let browser = Browser::start();
+    log_in(&browser, &monitor, "admin");
+    browser.goto(&format!("{}/vms", monitor.url()));
+    let (tab, enter) = ("\u{e004}", "\u{e007}");
+    let focused = || browser.script("return document.activeElement.textContent.trim()");
+    browser.press(&[tab]);
+    assert_eq!(focused(), "Skip to content");
+    browser.press(&[enter]);
+    for _ in 0..20 {
+        if browser.script("return document.activeElement.name") == "q" {
+            break;
+        }
+        browser.press(&[tab]);
+    }
+    browser.press(&["2", "9", enter]);
+    browser.wait_for("1 machine\n");
+    for _ in 0..30 {
+        if focused() == "worker-29" {
+            break;
+        }
+        browser.press(&[tab]);
+    }
+    browser.press(&[enter]);
+    browser.wait_for("Stays and steps");
+}
+
+#[test]
+fn an_administrator_silences_a_cause() {
+    let cloud = Cloud::start(3, 30);
+    cloud.host(1, |h| h.state = 3);
+    let monitor = Monitor::of(&cloud.url());
+    monitor.until("/", |o| !o["concerns"].as_array().unwrap().is_empty());
+    let browser = Browser::start();
+    log_in(&browser, &monitor, "admin");
+    // In one step: between finding and clicking, the page may have exchanged the button.
+    let press = || browser.script("document.querySelector('form.silence button').click()");
+    press();
+    browser.wait_for("silenced until");
+    press();
+    browser.wait_for("Silence");
+    assert!(!browser.text().contains("silenced until"), "{}", browser.text());
+}

@@ -1,0 +1,237 @@
+//! A real `stratus-monitor` on loopback.
+
+use crate::PASSWORD;
+use crate::programs::{Output, program, run};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long the monitor may take to see something.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What a monitor is started with.
+#[derive(Clone, Debug, Default)]
+pub struct MonitorSetup {
+    /// Where its oned is.
+    pub oned: String,
+    /// Lines put into `[monitor]`.
+    pub monitor: String,
+    /// Sections after it.
+    pub sections: String,
+    /// Size of a file system of its own for the data; only the monitor sees it.
+    pub small_disk: Option<&'static str>,
+}
+
+/// A monitor that runs, with the people `admin`, who administers, `alice` and `bob`.
+pub struct Monitor {
+    folder: TempDir,
+    server: Option<Child>,
+    url: String,
+    setup: MonitorSetup,
+    runtime: tokio::runtime::Runtime,
+    http: reqwest::Client,
+}
+
+impl Monitor {
+    /// One that looks at a cloud each second.
+    pub fn of(oned: &str) -> Self {
+        Self::with(MonitorSetup { oned: oned.to_owned(), ..MonitorSetup::default() })
+    }
+
+    /// One with settings of its own.
+    ///
+    /// # Panics
+    /// It does not start; with its log.
+    pub fn with(setup: MonitorSetup) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let hash = run(program("stratus-repository")
+            .arg("hash-password")
+            .env("STRATUS_PASSWORD", PASSWORD))
+        .good();
+        let mut users = String::new();
+        for login in ["admin", "alice", "bob"] {
+            let _infallible = writeln!(users, "{login}:{}", hash.stdout.trim());
+        }
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("a file");
+        };
+        write("users.htpasswd", &users);
+        write("one_auth", "oneadmin:opennebula\n");
+        crate::programs::private(&folder.path().join("one_auth"));
+        let site = format!(
+            "[monitor]\nlisten = \"127.0.0.1:0\"\nendpoint = \"{}\"\nauth_file = \"one_auth\"\n\
+             data = \"data\"\ninterval = \"1 s\"\n{}\n{}\n\
+             [identity]\npassword_file = \"users.htpasswd\"\n\
+             [identity.people.\"admin\"]\nadministrator = true\n",
+            setup.oned, setup.monitor, setup.sections
+        );
+        write("site.toml", &site);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client");
+        let mut monitor = Self { folder, server: None, url: String::new(), setup, runtime, http };
+        monitor.restart();
+        monitor
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.server.take() {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it ends");
+        }
+    }
+
+    /// Asks it to end, and waits until it did; its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.server.take()?;
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it can be told");
+        child.wait().expect("it ends").code()
+    }
+
+    /// Starts it over the same data.
+    ///
+    /// # Panics
+    /// It does not start; with its log.
+    pub fn restart(&mut self) {
+        const MOUNTED: &str =
+            "mkdir -p data && mount -t tmpfs -o size=\"$0\" tmpfs data && exec \"$@\"";
+        self.kill();
+        let log = File::options().append(true).create(true).open(self.path("monitor.log"));
+        let server = self.command();
+        let mut command = match self.setup.small_disk {
+            None => server,
+            Some(size) => {
+                let mut command = crate::tool("unshare", "util-linux");
+                command
+                    .current_dir(self.folder.path())
+                    .args(["--map-root-user", "--mount", "sh", "-c", MOUNTED, size])
+                    .arg(server.get_program());
+                command
+            }
+        };
+        let mut child = command
+            .args(["--config", "site.toml"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log.expect("a log"))
+            .spawn()
+            .expect("the monitor starts");
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        let url = out
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        self.server = Some(child);
+        self.url = url.unwrap_or_else(|| panic!("the monitor did not start:\n{}", self.log()));
+    }
+
+    /// The program, in its folder.
+    pub fn command(&self) -> Command {
+        let mut command = program("stratus-monitor");
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs the program with its site file and these arguments.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        run(self.command().args(["--config", "site.toml"]).args(arguments))
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Process id.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn process(&self) -> u32 {
+        self.server.as_ref().expect("it runs").id()
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The folder of everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("monitor.log")).unwrap_or_default()
+    }
+
+    /// Status and text of a GET with these headers.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = self.http.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.runtime.block_on(async {
+            let answer = request.send().await.expect("the monitor answers");
+            let status = answer.status().as_u16();
+            (status, answer.text().await.expect("a text"))
+        })
+    }
+
+    /// A page as somebody sees it.
+    pub fn page(&self, login: &str, path: &str) -> (u16, String) {
+        self.get_with(path, &[("authorization", &basic(login)), ("accept", "text/html")])
+    }
+
+    /// The same as JSON.
+    ///
+    /// # Panics
+    /// It is none.
+    pub fn json(&self, login: &str, path: &str) -> Value {
+        let headers = [("authorization", &*basic(login)), ("accept", "application/json")];
+        let (status, text) = self.get_with(path, &headers);
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}: {text}"))
+    }
+
+    /// Waits until a page's JSON is as wanted, and gives it.
+    ///
+    /// # Panics
+    /// It is not, for a minute; with what it is instead.
+    pub fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let shown = self.json("admin", path);
+            if wanted(&shown) {
+                return shown;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{path} stays\n{shown:#}\n{}", self.log());
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn basic(login: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    format!("Basic {}", STANDARD.encode(format!("{login}:{PASSWORD}")))
+}
