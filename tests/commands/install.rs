@@ -158,6 +158,8 @@ fn tests_are_listed_and_picked_by_name() {
         ["machine:node1.example.org", "machine:node2.example.org", "network:machines"],
         "of:\n{all}"
     );
+    let (others, _) = expect(0, "stratus-test", &["--list", "--without", "machine:*"]);
+    assert_eq!(others.lines().count(), all.lines().count() - 2, "{others}");
     let (listed, _) = expect(0, "stratus-test", &["--list", "--json", "machine:*"]);
     assert_eq!(json(&listed).as_array().unwrap().len(), 2);
     let (out, told) = expect(2, "stratus-test", &["machine:*", "machina:*"]);

@@ -1,9 +1,12 @@
 //! From one file to a site that is proved to work: real hosts, real systemd, ssh, apt and libvirt;
-//! only OpenNebula's daemon is played by a program that answers as the recorded one.
+//! only OpenNebula's daemon is played by a program that answers as the recorded one. It has libvirt of
+//! the nodes run machines as the real one's drivers do.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 use stratus_tests::hosts::{Site, Tree};
 
 const ALL: [&str; 3] = ["front", "node1", "node2"];
@@ -25,7 +28,7 @@ fn a_site_is_installed_verified_changed_and_given_back() {
 
     site.install(&["apply", "--yes"]).good();
     let report = site.folder().join("report.xml");
-    site.install(&["verify", "--junit", report.to_str().unwrap()]).good();
+    a_machine_is_seen_and_gone(&site, &report);
     let junit = fs::read_to_string(&report).unwrap();
     assert!(junit.contains("failures=\"0\" errors=\"0\""), "{junit}");
     assert!(junit.contains("a machine starts on node1 with an address of private"), "{junit}");
@@ -68,6 +71,27 @@ fn a_site_is_installed_verified_changed_and_given_back() {
     assert!(status.stdout.contains("remove-node: "), "{}", status.stdout);
 }
 
+/// The machine that `verify` starts is a real one: the lab, which is a stranger to the site, sees it at
+/// the address that OpenNebula leased, with the hardware address that belongs to it. Nothing is left.
+fn a_machine_is_seen_and_gone(site: &Site, report: &Path) {
+    let arguments = ["verify", "--junit", report.to_str().unwrap()];
+    let mut verify = site.command("stratus-install", &arguments);
+    verify.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut verify = verify.spawn().unwrap();
+    let seen = site.sees("10.77.0.100", &mut verify);
+    let out = verify.wait_with_output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(out.status.code(), Some(0), "{}{}", said(&out.stdout), said(&out.stderr));
+    assert_eq!(seen, "02:00:0a:4d:00:64");
+    for host in &site.hosts[..2] {
+        let left = host.run(
+            "virsh -q list --all --name 2> /dev/null | grep . ; ls -d /var/tmp/stratus-test-* /var/log/libvirt/qemu/stratus-test-* \
+             /var/lib/one/datastores/0/* /var/lib/one/datastores/2/* 2> /dev/null; true",
+        );
+        assert_eq!(left.good().stdout.trim(), "", "on {}", host.name());
+    }
+}
+
 fn what_is_changed_by_hand_is_named(site: &Site) {
     let quiet = site.install(&["drift"]);
     assert_eq!(quiet.code, 0, "{}", quiet.stdout);
@@ -88,6 +112,9 @@ fn what_is_changed_by_hand_is_named(site: &Site) {
     site.install(&["apply", "--yes"]).good();
     let quiet = site.install(&["drift"]);
     assert_eq!(quiet.code, 0, "{}", quiet.stdout);
+    // What somebody wrote is kept for them, and is theirs to remove.
+    let kept = format!("{file}.stratus-orig");
+    node.run(&format!("grep -q 'by hand' {kept} && rm {kept}")).good();
 }
 
 fn a_node_comes_and_goes(site: &Site, before: &[Tree]) {

@@ -83,7 +83,8 @@ fn hosts_without_internet_are_set_up_from_a_signed_directory() {
     bench.offline(&["preflight"]).good();
     let applied = bench.offline(&["apply", "--yes"]).good();
     assert!(applied.stderr.contains("files carried"), "{}", applied.stderr);
-    bench.offline(&["verify"]).good();
+    // There is no kernel on these hosts to make a machine of.
+    bench.offline(&["verify", "--without", "machine:*"]).good();
     let finished = bench.site.trees();
     let plan = bench.offline(&["plan"]);
     assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);

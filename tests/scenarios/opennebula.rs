@@ -17,3 +17,5 @@ mod recordings;
 mod setup;
 #[path = "opennebula/shapes.rs"]
 mod shapes;
+#[path = "opennebula/switch.rs"]
+mod switch;

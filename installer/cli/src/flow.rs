@@ -20,7 +20,7 @@ pub use nodes::{add_node, drain_node, remove_node};
 pub use plan::plan;
 pub use status::status;
 pub use undo::uninstall;
-pub use verify::{Outcome, list, some, verify};
+pub use verify::{Outcome, Pick, list, verify};
 
 use crate::choices::{Choices, Confirmation};
 use crate::junit::Report;
@@ -30,7 +30,7 @@ use stratus_terminal::{Exit, Failure, note};
 /// Check, preflight, plan, ask, apply, verify: what no task means.
 pub async fn everything(choices: &Choices) -> Result<Exit> {
     apply::apply(choices).await?;
-    verify::verify(choices, &Report::default()).await
+    verify::verify(choices, &Pick::default(), &Report::default()).await
 }
 
 /// Whether the administrator agrees. Without a terminal nobody is there to say yes.

@@ -15,6 +15,7 @@ mod gather;
 mod junit;
 mod live;
 mod site_file;
+mod trial;
 pub mod vpn;
 mod wanted;
 

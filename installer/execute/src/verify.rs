@@ -1,5 +1,7 @@
 //! Looks whether a site keeps its promises: each from the host where it matters, all at once.
 
+mod tiny;
+
 use crate::drive::{Attention, run};
 use crate::host::{Deadlines, Host, Work};
 use crate::scripts::quote;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use stratus_plan::promise::{Check, Promise};
 use stratus_site::{HostName, NetworkName};
+pub use tiny::Tiny;
 
 /// What a look at a promise gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +42,10 @@ pub trait Daemon: Send + Sync {
     async fn host_monitored(&self, host: &HostName) -> Verdict;
     /// The virtual network is ready and has so many addresses.
     async fn network_ready(&self, network: &NetworkName, addresses: u32) -> Verdict;
-    /// A tiny machine starts on the host, gets an address of the network, and ends.
+    /// A tiny machine starts on the host, answers at an address of the network, and ends.
     async fn machine_boots(&self, host: &HostName, network: &NetworkName) -> Verdict;
+    /// Takes away what the looks made; nothing is looked at afterwards.
+    async fn finish(&self);
 }
 
 /// Looks at all promises, `parallel` at once; the results are in their order. Exit code of `verify`:
@@ -59,7 +64,9 @@ pub async fn verify(
         }
     };
     let looks: Vec<_> = promises.iter().map(look).collect();
-    stream::iter(looks).buffered(parallel.max(1)).collect().await
+    let results = stream::iter(looks).buffered(parallel.max(1)).collect().await;
+    daemon.finish().await;
+    results
 }
 
 async fn look(
@@ -87,7 +94,7 @@ async fn look(
         }
         Check::FramesCross { bridge, to } => script("frames_cross", &[bridge, &to.to_string()]),
         Check::SshTrust { user, to } => script("ssh_trust", &[user, to.as_str()]),
-        Check::LibvirtAnswers => script("libvirt_answers", &[]),
+        Check::LibvirtAnswers { user } => script("libvirt_answers", &[user]),
     };
     match ask(&promise.from, &promise.text, script, hosts).await {
         Ok(_) => Verdict::Met,
@@ -110,16 +117,26 @@ async fn ask(
     let Some(host) = hosts.get(from) else {
         return Err(Verdict::Unknown(format!("there is no way to {from}")));
     };
+    told(&**host, what, script, Vec::new()).await
+}
+
+/// The same of a host at hand.
+async fn told(
+    host: &dyn Host,
+    what: &str,
+    script: String,
+    payload: Vec<u8>,
+) -> std::result::Result<String, Verdict> {
     let work = Work {
         what: what.to_owned(),
         script,
-        payload: Vec::new(),
+        payload,
         deadlines: Deadlines::silent_for(Duration::from_mins(1)),
         stdout_limit: 64 << 10,
     };
-    let output = run(&**host, &work, &Attention::none()).await;
+    let output = run(host, &work, &Attention::none()).await;
     let output = output.map_err(|e| Verdict::Unknown(e.to_string()))?;
-    let said = || format!("{from}: {}", output.stderr.trim());
+    let said = || format!("{}: {}", host.name(), output.stderr.trim());
     match output.status {
         0 => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         1 => Err(Verdict::NotMet(said())),

@@ -41,9 +41,20 @@ ssh_trust() {
     said=$(runuser -u "$1" -- ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 "$2" true 2>&1 < /dev/null) ||
         no "$1 cannot log in on $2: $(printf '%s' "$said" | tail -n 1)"
 }
+# 1: the user that OpenNebula's drivers are. libvirt asks polkit about everybody but root.
 libvirt_answers() {
     need virsh
-    said=$(virsh --connect qemu:///system version 2>&1 < /dev/null) || no "libvirt does not answer: $(printf '%s' "$said" | head -n 1)"
+    need runuser
+    said=$(runuser -u "$1" -- virsh --connect qemu:///system version 2>&1 < /dev/null) && return 0
+    why=$(printf '%s' "$said" | tail -n 1)
+    case $why in *PolicyKit1*)
+        # dbus knows the accounts that were there when it read its files.
+        case $(journalctl -q -b -u polkit -n 20 -o cat 2> /dev/null) in
+        *'Lost the name'*) why="dbus gives polkit no name, run systemctl reload dbus ($why)" ;;
+        *) why="polkit does not answer, see journalctl -u polkit ($why)" ;;
+        esac ;;
+    esac
+    no "libvirt does not serve $1: $why"
 }
 share_write() {
     [ -d "$1" ] || no "$1 is no directory"

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use stratus_execute::host::Host;
 use stratus_execute::local::Local;
-use stratus_execute::verify::{Daemon, Verdict, verify};
+use stratus_execute::verify::{Daemon, Tiny, Verdict, verify};
 use stratus_plan::promise::{Check, Promise};
 use stratus_site::{HostName, NetworkName};
 
@@ -27,6 +27,7 @@ impl Daemon for Oned {
     async fn machine_boots(&self, _: &HostName, _: &NetworkName) -> Verdict {
         Verdict::Unknown("not tried".into())
     }
+    async fn finish(&self) {}
 }
 
 async fn look(checks: Vec<(&str, Check)>) -> Vec<Verdict> {
@@ -79,4 +80,26 @@ async fn a_share_is_written_and_read_both_ways_and_left_clean() {
     assert_eq!(verdicts[0], Verdict::Met);
     assert_eq!(verdicts[1], Verdict::NotMet(format!("one: {gone} is no directory")));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_tiny_machine_is_looked_at_from_outside() {
+    let here = Local::new("one".parse().unwrap());
+    let (address, mac) = ("127.0.0.1".parse().unwrap(), "02:00:7f:00:00:01");
+    assert_eq!(Tiny::answers(&here, address, mac).await, Ok(()));
+    let leased = Tiny::was_leased(&here, address, mac).await;
+    let none = "one: dnsmasq gave no lease of 127.0.0.1 to 02:00:7f:00:00:01";
+    assert_eq!(leased, Err(Verdict::NotMet(none.into())));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("its console");
+    let path = file.to_str().unwrap();
+    assert_eq!(Tiny::console(&here, path).await.unwrap(), "");
+    let lines: Vec<String> = (0..100).map(|n| format!("line {n}\u{1b}[0m\r\n")).collect();
+    std::fs::write(&file, lines.concat()).unwrap();
+    let said = Tiny::console(&here, path).await.unwrap();
+    assert_eq!(said.lines().count(), 25);
+    assert!(said.ends_with("line 99[0m\n") && said.starts_with("line 75"), "{said}");
+    Tiny::clear(&here, path).await.unwrap();
+    assert!(!file.exists());
 }

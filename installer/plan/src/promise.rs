@@ -88,8 +88,11 @@ pub enum Check {
         /// How many addresses.
         addresses: u32,
     },
-    /// The hypervisor of the host answers to libvirt.
-    LibvirtAnswers,
+    /// libvirt of the host's hypervisor serves a user of the host.
+    LibvirtAnswers {
+        /// The user.
+        user: String,
+    },
     /// A tiny machine starts on the host, gets an address of the network, and ends.
     MachineBoots {
         /// The host.

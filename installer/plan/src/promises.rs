@@ -125,9 +125,13 @@ fn node_promises(site: &Site, node: &Node) -> Vec<Promise> {
         ),
     ];
     if node.hypervisor != Hypervisor::Lxc {
-        let cure = format!("on {host}: `virsh -c qemu:///system list` as oneadmin");
-        let text = format!("libvirt of {host} answers");
-        promises.push(promise(format!("libvirt:{host}"), host, text, Check::LibvirtAnswers, cure));
+        let user = opennebula().user.name.clone();
+        let text = format!("{user} can use libvirt on {host}");
+        let cure = format!(
+            "on {host}: `runuser -u {user} -- virsh -c qemu:///system list`, `systemctl status polkit`"
+        );
+        let check = Check::LibvirtAnswers { user };
+        promises.push(promise(format!("libvirt:{host}"), host, text, check, cure));
     }
     if node.share == Share::Nfs && host != frontend {
         let path = opennebula().files.datastores.clone();

@@ -4,7 +4,7 @@ mod support;
 
 use stratus_plan::facts::{Facts, Feature, HostReport, Unreachable};
 use stratus_plan::{Severity, preflight};
-use stratus_site::{Database, Os, Share, Site};
+use stratus_site::{Database, Hypervisor, Os, Share, Site};
 use support::{SYSTEMS, facts, host, known, name, site};
 
 const NODE: &str = "node01.example.org";
@@ -57,6 +57,11 @@ fn each_obstacle_is_found_where_it_is() {
         found(|_, f| known(f, NODE).interfaces[0].addresses.push("10.1.0.1/16".into())),
         found(|_, f| known(f, NODE).interfaces[0].addresses.push("10.64.0.77/16".into())),
         found(|_, f| known(f, NODE).interfaces[0].mtu = 9000),
+        found(|s, _| s.nodes[0].hypervisor = Hypervisor::Qemu),
+        found(|s, f| {
+            s.nodes[0].hypervisor = Hypervisor::Qemu;
+            known(f, NODE).features.insert(Feature::Kvm, false);
+        }),
     ];
     insta::assert_snapshot!(all.join("\n"));
 }

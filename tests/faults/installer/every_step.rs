@@ -59,9 +59,9 @@ fn one_site(what: What, cut: &mut BTreeSet<At>) -> usize {
         rounds += 1;
         assert!(rounds < ROUNDS, "no end after {rounds} rounds; cut: {cut:?}");
     }
-    for task in ["plan", "verify"] {
-        site.install(&[task]).good();
-    }
+    site.install(&["plan"]).good();
+    // The stand-in of libvirt runs no machines.
+    site.install(&["verify", "--without", "machine:*"]).good();
     let missed: Vec<_> = planned.difference(cut).map(|(h, s)| format!("{h}: {s}")).collect();
     eprintln!("{} steps planned, {rounds} rounds, not cut: {missed:?}", planned.len());
     missed.len()

@@ -24,6 +24,7 @@ impl Site {
             oneadmin: AUTH.to_owned(),
             delays: Delays::default(),
             probe: None,
+            drivers: false,
         };
         let oned = Oned::start(settings).await;
         let site = Self { folder, oned };

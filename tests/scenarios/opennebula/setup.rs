@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stratus_opennebula::{Client, HttpTransport, Session};
-use stratus_tests::oned::{Delays, Oned, Settings};
+use stratus_tests::oned::{Delays, Oned, Real, Settings};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const AUTH: &str = "oneadmin:opennebula";
@@ -26,16 +26,16 @@ pub(crate) fn settings(folder: &Path) -> Settings {
         oneadmin: AUTH.to_owned(),
         delays: Delays::default(),
         probe: None,
+        drivers: false,
     }
 }
 
 impl Bench {
     /// What the environment asks for.
     pub(crate) async fn start() -> Self {
-        let variable = |name| std::env::var(name).ok();
-        match (variable("STRATUS_TEST_ONED"), variable("STRATUS_TEST_ONE_AUTH")) {
-            (Some(url), Some(auth)) => Self { url, auth, _simulator: None },
-            _ => Self::simulated().await,
+        match Real::named() {
+            Some(Real { url, auth }) => Self { url, auth, _simulator: None },
+            None => Self::simulated().await,
         }
     }
 

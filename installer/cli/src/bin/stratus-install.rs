@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use common::{Common, block_on};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratus_installer::{Choices, Confirmation, Mirroring, Report, flow, hosts};
+use stratus_installer::{Choices, Confirmation, Mirroring, Report, flow, flow::Pick, hosts};
 use stratus_site::HostName;
 use stratus_terminal::{Exit, arguments, run_service};
 
@@ -76,6 +76,9 @@ enum Task {
         /// Write the results as JUnit XML.
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+        /// Leave the tests of this name out; `*` stands for anything: `machine:*` starts no machines.
+        #[arg(long, value_name = "NAME")]
+        without: Vec<String>,
     },
     /// Who did what and when, and what is under way.
     Status,
@@ -135,7 +138,10 @@ async fn task(Arguments { common, verbose, yes, task }: Arguments) -> anyhow::Re
             let sources = sources.into_iter().collect();
             flow::mirror(&choices, Mirroring { output, family, sources, signing_key }).await
         }
-        Some(Task::Verify { junit }) => flow::verify(&choices, &Report { junit }).await,
+        Some(Task::Verify { junit, without }) => {
+            let pick = Pick { names: Vec::new(), without };
+            flow::verify(&choices, &pick, &Report { junit }).await
+        }
         Some(Task::Status) => flow::status(&choices).await,
         Some(Task::Drift) => flow::drift(&choices).await,
         Some(Task::AddNode { hosts }) => flow::add_node(&choices, &hosts.concat()).await,

@@ -33,15 +33,19 @@ pub struct Outcome {
     pub cure: String,
 }
 
-/// Looks at everything that the site promises, each from where it matters. Exit code 1 when
-/// something is not kept or could not be looked at.
-pub async fn verify(choices: &Choices, report: &Report) -> Result<Exit> {
-    some(choices, &[], report).await
+/// Which promises are meant, by their names; `*` stands for anything.
+#[derive(Clone, Debug, Default)]
+pub struct Pick {
+    /// These; all where there are none.
+    pub names: Vec<String>,
+    /// And not these.
+    pub without: Vec<String>,
 }
 
-/// The same for the promises with these names, all where there are none; `*` stands for anything.
-pub async fn some(choices: &Choices, names: &[String], report: &Report) -> Result<Exit> {
-    let (site, fleet, promises) = promised(choices, names).await?;
+/// Looks at what the site promises, each from where it matters. Exit code 1 when something is not
+/// kept or could not be looked at.
+pub async fn verify(choices: &Choices, pick: &Pick, report: &Report) -> Result<Exit> {
+    let (site, fleet, promises) = promised(choices, pick).await?;
     let outcomes = look(&site, &fleet, &promises).await;
     if let Some(file) = &report.junit {
         AtomicFile::write(file, junit(&site.general.name, &outcomes).as_bytes())
@@ -57,8 +61,8 @@ pub async fn some(choices: &Choices, names: &[String], report: &Report) -> Resul
 }
 
 /// The names and sentences of the promises; nothing is looked at.
-pub async fn list(choices: &Choices, names: &[String]) -> Result<Exit> {
-    let (_, _, promises) = promised(choices, names).await?;
+pub async fn list(choices: &Choices, pick: &Pick) -> Result<Exit> {
+    let (_, _, promises) = promised(choices, pick).await?;
     if choices.json {
         print_json(&promises)?;
         return Ok(Exit::Done);
@@ -71,20 +75,30 @@ pub async fn list(choices: &Choices, names: &[String]) -> Result<Exit> {
 }
 
 /// The promises of the hosts that are meant, with these names.
-async fn promised(choices: &Choices, names: &[String]) -> Result<(Site, Fleet, Vec<Promise>)> {
+async fn promised(choices: &Choices, pick: &Pick) -> Result<(Site, Fleet, Vec<Promise>)> {
     let (site, _) = site(choices)?;
     let fleet = Fleet::of(&site, choices)?;
     let facts = gather::facts(&site, &fleet, choices).await?;
     let mut promises = promises(&site, &facts);
+    // What is left out may belong to a host that is not meant.
+    exist(&promises, &pick.without)?;
     promises.retain(|p| choices.means(&p.from));
+    exist(&promises, &pick.names)?;
+    let is_of = |p: &Promise, names: &[String]| names.iter().any(|name| is_named(&p.id, name));
+    promises.retain(|p| pick.names.is_empty() || is_of(p, &pick.names));
+    promises.retain(|p| !is_of(p, &pick.without));
+    Ok((site, fleet, promises))
+}
+
+/// Whether each name is of some promise.
+fn exist(promises: &[Promise], names: &[String]) -> Result<()> {
     for name in names {
         if !promises.iter().any(|p| is_named(&p.id, name)) {
             let failure = Failure::usage(format!("there is no test `{name}`"));
             return Err(failure.hint("`--list` shows the tests of this site").into());
         }
     }
-    promises.retain(|p| names.is_empty() || names.iter().any(|name| is_named(&p.id, name)));
-    Ok((site, fleet, promises))
+    Ok(())
 }
 
 /// Whether a name fits a pattern, in which `*` stands for anything.
@@ -99,7 +113,7 @@ fn is_named(id: &str, pattern: &str) -> bool {
 /// Looks at promises.
 pub(crate) async fn look(site: &Site, fleet: &Fleet, promises: &[Promise]) -> Vec<Outcome> {
     let daemon: Box<dyn Daemon> = match client(site, fleet).await {
-        Ok(client) => Box::new(Eyes(client)),
+        Ok(client) => Box::new(Eyes::new(client, site, fleet)),
         Err(error) => Box::new(Away(format!("{error:#}"))),
     };
     let parallel = usize::from(site.ssh.parallel).max(1);
@@ -151,6 +165,8 @@ impl Daemon for Away {
     async fn machine_boots(&self, _: &HostName, _: &NetworkName) -> Verdict {
         Verdict::Unknown(self.0.clone())
     }
+
+    async fn finish(&self) {}
 }
 
 #[cfg(test)]

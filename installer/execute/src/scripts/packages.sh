@@ -86,14 +86,16 @@ added() {
 }
 
 # Services of new packages start when they are configured, not before. The variable decides, so
-# that a file left behind by a power cut forbids nothing to anybody else.
+# that a file left behind by a power cut forbids nothing to anybody else. What runs reads its files
+# again: polkit's script makes its account and has dbus learn of it, or polkit never gets its name.
 forbid_starts() {
     export STRATUS_INSTALLING=1
     policy="$R/usr/sbin/policy-rc.d"
-    [ ! -e "$policy" ] || return 0
+    [ ! -e "$policy" ] || grep -q '^# Stratus:' "$policy" || return 0
     mkdir -p "$R/usr/sbin"
     (umask 022 && printf '%s\n' '#!/bin/sh' '# Stratus: no service starts before it is configured.' \
-        '[ -z "${STRATUS_INSTALLING:-}" ] || exit 101' > "$policy.stratus-new")
+        'case "${STRATUS_INSTALLING:+yes}:$2" in :* | yes:reload | yes:force-reload) exit 0 ;; esac' \
+        'exit 101' > "$policy.stratus-new")
     chmod 755 "$policy.stratus-new"
     mv -f "$policy.stratus-new" "$policy"
 }

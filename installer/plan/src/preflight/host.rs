@@ -43,8 +43,19 @@ impl<'a> About<'a> {
 }
 
 pub(super) fn findings(about: &About) -> Vec<Finding> {
-    let checks: [fn(&About) -> Vec<Finding>; 10] =
-        [login, system, hostname, clock, lock, disk, features, interfaces, dynamic_address, ports];
+    let checks: [fn(&About) -> Vec<Finding>; 11] = [
+        login,
+        system,
+        hostname,
+        clock,
+        lock,
+        disk,
+        features,
+        emulation,
+        interfaces,
+        dynamic_address,
+        ports,
+    ];
     checks.iter().flat_map(|check| check(about)).collect()
 }
 
@@ -147,6 +158,25 @@ fn features(about: &About) -> Vec<Finding> {
             _ => about.refuse(format!("{what} was tried and failed"), cure),
         })
         .collect()
+}
+
+/// Emulated machines run, ten times slower: nobody should find that out later.
+fn emulation(about: &About) -> Vec<Finding> {
+    if about.node.is_none_or(|node| node.hypervisor != Hypervisor::Qemu) {
+        return Vec::new();
+    }
+    let (text, cure) = match about.told.features.get(&Feature::Kvm) {
+        Some(true) => (
+            "its machines are emulated, though /dev/kvm can be opened",
+            "use hypervisor = \"kvm\", unless this is wanted",
+        ),
+        _ => (
+            "its machines are emulated: they run, slowly",
+            "good for trying things out; for more, switch the processor's virtualization on and \
+             use hypervisor = \"kvm\"",
+        ),
+    };
+    vec![about.warn(text, cure)]
 }
 
 fn needed(about: &About) -> Vec<(Feature, &'static str)> {

@@ -130,17 +130,29 @@ impl Standins {
         }
     }
 
+    /// Where nodes have libvirt, the simulator starts machines there.
+    fn daemon_unit(&self) -> String {
+        let unit = unit("opennebula", "/usr/bin/oned -f", "notify");
+        if !self.with_libvirt {
+            return unit;
+        }
+        unit.replace("[Service]\n", "[Service]\nEnvironment=ONED_SIMULATOR_DRIVERS=yes\n")
+    }
+
     fn server(&self) -> Package {
         let program = match &self.oned {
             None => NOTHING.as_bytes().to_vec(),
             Some(file) => fs::read(file).unwrap_or_else(|e| panic!("{}: {e}", file.display())),
         };
-        let depends = "opennebula-common, opennebula-tools, opennebula-libs, opennebula-rubygems, \
-                       openssh-client, openssh-server, sudo";
+        let depends = format!(
+            "opennebula-common, opennebula-tools, opennebula-libs, opennebula-rubygems, \
+             openssh-client, openssh-server, sudo{}",
+            if self.with_libvirt { ", genisoimage" } else { "" }
+        );
         let mut server = Package::new("opennebula", &self.version)
-            .field("Depends", depends)
+            .field("Depends", &depends)
             .file("/usr/bin/oned", 0o755, program)
-            .file(&unit_file("opennebula"), 0o644, unit("opennebula", "/usr/bin/oned -f", "notify"))
+            .file(&unit_file("opennebula"), 0o644, self.daemon_unit())
             .file(
                 "/usr/share/one/ssh/config",
                 0o644,

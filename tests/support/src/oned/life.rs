@@ -3,7 +3,7 @@
 use stratus_opennebula::{Attribute, MachineState};
 
 use super::networks::insert_range;
-use super::settings::Delays;
+use super::settings::{Delays, Settings};
 use super::state::{Kind, Object, State, Stay};
 
 /// Does what is due. Says whether anything changed.
@@ -11,13 +11,17 @@ use super::state::{Kind, Object, State, Stay};
 /// `probed` are the hosts that a probe found well; `None` if hosts need no probe.
 pub(super) fn step(
     state: &mut State,
-    delays: &Delays,
+    settings: &Settings,
     now: i64,
     probed: Option<&[String]>,
 ) -> bool {
+    let delays = &settings.delays;
     let due = |object: &Object| object.due != 0 && object.due <= now;
     let mut changed = false;
     for kind in [Kind::Host, Kind::Network, Kind::Image] {
+        if kind == Kind::Image && settings.drivers {
+            continue;
+        }
         let pool = state.pool(kind);
         let before = pool.objects.len();
         pool.objects.retain(|_, object| !(object.leaving && due(object)));
@@ -35,7 +39,11 @@ pub(super) fn step(
             }
         }
     }
-    let machines: Vec<_> = state.objects(Kind::Machine).filter(|m| due(m)).map(|m| m.id).collect();
+    let by_drivers = |m: &Object| {
+        settings.drivers && (m.leaving || MachineState::from(m.state) == MachineState::Active)
+    };
+    let machines = state.objects(Kind::Machine).filter(|m| due(m) && !by_drivers(m));
+    let machines: Vec<_> = machines.map(|m| m.id).collect();
     for id in machines {
         changed = true;
         machine(state, delays, now, id);
@@ -71,17 +79,7 @@ fn machine(state: &mut State, delays: &Delays, now: i64, id: i32) {
     let Some(machine) = state.get_mut(Kind::Machine, id) else { return };
     machine.due = 0;
     if machine.leaving {
-        (machine.state, machine.lcm_state, machine.ended) = (6, 0, now / 1000);
-        machine.leaving = false;
-        if let Some(stay) = machine.history.last_mut() {
-            stay.ended = now / 1000;
-        }
-        for network in state.pool(Kind::Network).objects.values_mut() {
-            for range in &mut network.ranges {
-                range.leases.retain(|_, holder| *holder != id);
-            }
-        }
-        return;
+        return ended(state, id, now);
     }
     match (MachineState::from(machine.state), place) {
         (MachineState::Pending, Some((host, host_name))) => {
@@ -99,6 +97,21 @@ fn machine(state: &mut State, delays: &Delays, now: i64, id: i32) {
             machine.fields.insert("DEPLOY_ID".to_owned(), format!("one-{id}"));
         }
         _ => {}
+    }
+}
+
+/// A machine is done, and its addresses are free.
+pub(super) fn ended(state: &mut State, id: i32, now: i64) {
+    let Some(machine) = state.get_mut(Kind::Machine, id) else { return };
+    (machine.state, machine.lcm_state, machine.ended) = (6, 0, now / 1000);
+    machine.leaving = false;
+    if let Some(stay) = machine.history.last_mut() {
+        stay.ended = now / 1000;
+    }
+    for network in state.pool(Kind::Network).objects.values_mut() {
+        for range in &mut network.ranges {
+            range.leases.retain(|_, holder| *holder != id);
+        }
     }
 }
 

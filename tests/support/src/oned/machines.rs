@@ -5,12 +5,13 @@ use std::net::Ipv4Addr;
 use stratus_opennebula::xmlrpc::Value;
 use stratus_opennebula::{Attribute, Attributes};
 
+use super::drivers::source;
 use super::methods::{Answer, Failure, Work};
 use super::state::{Kind, Stay};
 
 /// What of a machine's template is oned's; the rest is the owner's.
 const SYSTEM: &[&str] =
-    &["CPU", "VCPU", "MEMORY", "DISK", "NIC", "OS", "GRAPHICS", "CONTEXT", "FEATURES"];
+    &["CPU", "VCPU", "MEMORY", "DISK", "NIC", "OS", "GRAPHICS", "CONTEXT", "FEATURES", "RAW"];
 
 impl Work<'_> {
     pub(super) fn allocate_machine(&mut self) -> Answer {
@@ -57,6 +58,7 @@ impl Work<'_> {
                         }
                     }
                 }
+                "OS" => self.boot(value)?,
                 _ => value.clone(),
             };
             let of = if SYSTEM.contains(&attribute) { &mut own } else { &mut users };
@@ -93,6 +95,27 @@ impl Work<'_> {
         Ok(Attribute::Vector(members))
     }
 
+    /// Kernel and initial file system, where they are images: `$FILE[IMAGE_ID=7]`.
+    fn boot(&self, value: &Attribute) -> Result<Attribute, Failure> {
+        let Attribute::Vector(mut members) = value.clone() else { return Ok(value.clone()) };
+        for (wish, name) in [("KERNEL_DS", "KERNEL"), ("INITRD_DS", "INITRD")] {
+            let Some(file) = value.member(wish) else { continue };
+            let id = file.strip_prefix("$FILE[IMAGE_ID=").and_then(|id| id.strip_suffix(']'));
+            let image =
+                id.and_then(|id| id.parse().ok()).and_then(|id| self.state.get(Kind::Image, id));
+            match image.filter(|image| image.state == 1) {
+                Some(image) => members.push((name.to_owned(), source(image))),
+                None => {
+                    return Self::refused(
+                        0x2000,
+                        format!("{wish}: {file} is no image that is ready"),
+                    );
+                }
+            }
+        }
+        Ok(Attribute::Vector(members))
+    }
+
     fn nic(&mut self, value: &Attribute, machine: i32, number: i32) -> Result<Attribute, Failure> {
         let Attribute::Vector(mut members) = value.clone() else { return Ok(value.clone()) };
         let by_id = value.member("NETWORK_ID").and_then(|id| id.parse().ok());
@@ -115,6 +138,8 @@ impl Work<'_> {
             let text = format!("Cannot get IP/MAC lease from virtual network {network}.");
             return Self::refused(0x2000, text);
         };
+        let bridge = found.attributes.text("BRIDGE").map(str::to_owned);
+        members.extend(bridge.map(|bridge| ("BRIDGE".to_owned(), bridge)));
         members.retain(|(name, _)| !["IP", "NETWORK", "NETWORK_ID"].contains(&name.as_str()));
         members.push(("AR_ID".to_owned(), range.to_string()));
         members.extend(ip.map(|ip| ("IP".to_owned(), ip.to_string())));
@@ -138,7 +163,10 @@ impl Work<'_> {
         let due = self.after(self.delays.machine);
         let machine = self.object(Kind::Machine, id, "MANAGE")?;
         match (action.as_str(), machine.state) {
-            ("terminate" | "terminate-hard", 1..=5 | 8 | 9) => {
+            // Not while a driver is at work on it.
+            ("terminate" | "terminate-hard", state)
+                if matches!(state, 1..=5 | 8 | 9) && machine.lcm_state != 2 =>
+            {
                 (machine.leaving, machine.due) = (true, due);
                 if machine.state == 3 {
                     machine.lcm_state = 12;
@@ -187,7 +215,8 @@ impl Work<'_> {
         let due = self.after(self.delays.machine);
         let machine = self.object(Kind::Machine, id, "ADMIN")?;
         if operation == 3 {
-            (machine.leaving, machine.due) = (true, due);
+            // A driver that is at work on it is waited for.
+            (machine.leaving, machine.due) = (true, if machine.lcm_state == 2 { 0 } else { due });
         }
         Ok(Value::from(id))
     }

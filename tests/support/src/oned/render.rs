@@ -316,11 +316,7 @@ fn image(state: &State, o: &Object) -> String {
     let field = |name: &str| o.fields.get(name).cloned().unwrap_or_default();
     let datastore = field("DATASTORE_ID");
     let store = datastore.parse().map(|id| state.name_of(Kind::Datastore, id)).unwrap_or_default();
-    let source = if o.state == 1 {
-        format!("/var/lib/one//datastores/{datastore}/{:032x}", o.id)
-    } else {
-        String::new()
-    };
+    let source = if o.state == 1 { super::drivers::source(o) } else { String::new() };
     let uses = |m: &&Object| {
         let id = o.id.to_string();
         m.state != 6 && m.attributes.values("DISK").any(|d| d.member("IMAGE_ID") == Some(&id))

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
+use super::drivers;
 use super::life;
 use super::methods;
 use super::settings::Settings;
@@ -90,7 +91,7 @@ pub async fn serve(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result
 }
 
 /// Does what is due, for ever; ends if the state cannot be written.
-async fn live(shared: &Shared) -> Result<(), String> {
+async fn live(shared: &Arc<Shared>) -> Result<(), String> {
     let mut well: Vec<String> = Vec::new();
     let mut next_probe = tokio::time::Instant::now();
     loop {
@@ -102,11 +103,25 @@ async fn live(shared: &Shared) -> Result<(), String> {
         }
         let probed = shared.settings.probe.is_some().then_some(&well[..]);
         let mut state = shared.state.lock().await;
-        if life::step(&mut state, &shared.settings.delays, now(), probed) {
+        if life::step(&mut state, &shared.settings, now(), probed) {
             state.save(&shared.settings.database)?;
+        }
+        if shared.settings.drivers {
+            for job in drivers::due(&mut state, now()) {
+                tokio::spawn(drive(shared.clone(), job));
+            }
         }
         drop(state);
         tokio::time::sleep(STEP).await;
+    }
+}
+
+async fn drive(shared: Arc<Shared>, job: drivers::Job) {
+    let outcome = job.work().await;
+    let mut state = shared.state.lock().await;
+    job.done(&mut state, outcome, now());
+    if let Err(problem) = state.save(&shared.settings.database) {
+        eprintln!("oned: {problem}");
     }
 }
 
@@ -171,7 +186,7 @@ async fn answer(shared: &Shared, body: &[u8]) -> String {
     let mut state = shared.state.lock().await;
     life::step(
         &mut state,
-        &shared.settings.delays,
+        &shared.settings,
         now(),
         shared.settings.probe.as_ref().map(|_| &[][..]),
     );

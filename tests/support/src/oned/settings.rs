@@ -41,11 +41,14 @@ pub struct Settings {
     pub delays: Delays,
     /// A shell command with the host's name in `$HOST`: a host is monitored once it succeeds.
     pub probe: Option<String>,
+    /// Whether images are really copied and machines really started, by ssh and libvirt.
+    pub drivers: bool,
 }
 
 impl Settings {
     /// Reads `etc/one/oned.conf` and `var/lib/one/.one/one_auth` below a root, as the packages
-    /// install them. Environment: `ONED_SIMULATOR_DELAY_MS`, `ONED_SIMULATOR_PROBE`.
+    /// install them. Environment: `ONED_SIMULATOR_DELAY_MS`, `ONED_SIMULATOR_PROBE`,
+    /// `ONED_SIMULATOR_DRIVERS` (`yes`).
     pub fn below(
         root: &Path,
         environment: impl Fn(&str) -> Option<String>,
@@ -74,7 +77,8 @@ impl Settings {
         }
         let database = root.join("var/lib/one/one.db");
         let probe = environment("ONED_SIMULATOR_PROBE");
-        Ok(Self { listen, database, oneadmin, delays, probe })
+        let drivers = environment("ONED_SIMULATOR_DRIVERS").as_deref() == Some("yes");
+        Ok(Self { listen, database, oneadmin, delays, probe, drivers })
     }
 }
 
