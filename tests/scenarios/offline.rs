@@ -146,13 +146,16 @@ fn flip(file: &Path) {
     fs::write(file, bytes).unwrap();
 }
 
+/// What is done to a file.
+type Damage<'a> = &'a dyn Fn(&Path);
+
 /// Each is refused by its name, and no host is touched.
 fn what_is_damaged_is_refused(bench: &Bench) {
     let before = bench.site.trees();
     let part = bench.part();
     let package = a_package(&part, "opennebula-node-kvm_");
     let release = fs::read(part.join("Release")).unwrap();
-    let cases: [(PathBuf, &dyn Fn(&Path)); 5] = [
+    let cases: [(PathBuf, Damage); 5] = [
         (package, &flip),
         (part.join("InRelease"), &|file| fs::write(file, &release).unwrap()),
         (part.join("Packages"), &|file| fs::remove_file(file).unwrap()),
