@@ -1,6 +1,8 @@
 //! Files of the directory: digests, and writing so that a power cut leaves the old or the new.
 
 use crate::error::Error;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -85,4 +87,52 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
 
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(Error::file(folder))
+}
+
+/// Waits until nobody else works in a directory; nobody does until what this returns is dropped, and
+/// every program that was started meanwhile has ended: a package manager outlives a run that is
+/// killed.
+pub(crate) fn alone(folder: &Path, say: &dyn Fn(&str)) -> Result<File, Error> {
+    let work = folder.join(".work");
+    make_folder(&work)?;
+    let path = work.join("lock");
+    let take = || {
+        let lock = File::create(&path)?;
+        fcntl_setfd(&lock, FdFlags::empty())?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {
+                say(&format!("another run works in {}: waiting for its end", folder.display()));
+                flock(&lock, FlockOperation::LockExclusive)?;
+            }
+            done => done?,
+        }
+        Ok(lock)
+    };
+    take().map_err(Error::file(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn the_next_run_waits_for_programs_that_a_killed_one_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = alone(folder.path(), &|_| {}).unwrap();
+        let mut left = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        drop(lock);
+        std::thread::scope(|scope| {
+            let (say, said) = mpsc::channel();
+            let path = folder.path();
+            let next = scope.spawn(move || alone(path, &|text| say.send(text.to_owned()).unwrap()));
+            let said = said.recv_timeout(Duration::from_mins(1));
+            left.kill().unwrap();
+            left.wait().unwrap();
+            next.join().unwrap().unwrap();
+            assert!(said.unwrap().starts_with("another run works in "));
+        });
+    }
 }

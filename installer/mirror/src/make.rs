@@ -69,7 +69,7 @@ pub(crate) struct Fetched {
 /// Makes a directory, or brings it up to date: what is there and good is not downloaded again.
 /// `say` is told what goes on.
 pub fn make(wish: &Wish, say: &dyn Fn(&str)) -> Result<Made, Error> {
-    files::make_folder(wish.folder)?;
+    let _alone = files::alone(wish.folder, say)?;
     // What is whole and unchanged keeps its signature, so that hosts see no difference.
     let before = directory::open(wish.folder, wish.signer.public()).ok().map(|o| o.mirror);
     let mut mirror = Mirror { format: FORMAT, parts: BTreeMap::new() };

@@ -231,12 +231,31 @@ takes_data() {
     return 1
 }
 
+# Purges what the transactions added and only its configuration is left of. apt knows no other package
+# any more once its repository is gone.
+purge_added() {
+    purge=
+    while IFS= read -r name; do
+        state=$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) || continue
+        [ "$state" = config-files ] || continue
+        if takes_data "$name"; then
+            left "the configuration of the package $name: with it the data in $place would go"
+        else
+            purge="$purge $name"
+        fi
+    done < "$S/packages-added"
+    if [ -n "$purge" ]; then
+        doing "apt purge$purge"
+        apt purge $purge
+    fi
+}
+
 # Takes away what the transactions added, dependencies too, with the configuration that came along.
 remove_packages() {
     [ -f "$S/packages-added" ] || return 0
     F=$(family)
     mend
-    ours= purge=
+    ours=
     while IFS= read -r name; do
         if installed "$name"; then ours="$ours $name"; fi
     done < "$S/packages-added"
@@ -248,21 +267,14 @@ remove_packages() {
                 left "packages:$ours: these need them now:" $others
                 return 0
             fi
-            for name in $ours; do
-                if takes_data "$name"; then
-                    left "the configuration of the package $name: with it the data in $place would go"
-                else
-                    purge="$purge $name"
-                fi
-            done
             doing "$F remove$ours"
             apt remove $ours
-            [ -z "$purge" ] || apt purge $purge
             ;;
         *) rpm -e $ours || { left "packages:$ours: something else needs them"; return 0; } ;;
         esac
         changed "packages:$ours removed"
     fi
+    [ "$F" != apt ] || purge_added
     rm -f "$S/packages-added" "$S"/after/package:*
 }
 

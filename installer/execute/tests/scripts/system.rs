@@ -4,7 +4,8 @@ use crate::bench::Bench;
 use std::fs;
 use stratus_plan::step::{Action, Step, Unit, User};
 
-/// A Debian whose package manager keeps its packages in a file.
+/// A Debian whose package manager keeps its packages in a file; in another those that it removed and
+/// has the configuration of, which only libraries have none of.
 pub(crate) fn debian(bench: &Bench) {
     bench.program("dpkg-query", DPKG_QUERY);
     bench.program("dpkg", "case $* in *--audit*) cat \"$T/half\" 2>/dev/null ;; *--configure*) rm -f \"$T/half\" ;; esac");
@@ -16,6 +17,7 @@ touch "$T/packages"
 for last; do :; done
 case $* in
 *Package*) sed 's/^/ii  /' "$T/packages" ;;
+*Status-Status*) grep -qx "$last" "$T/configured" || exit 1; printf config-files ;;
 *) grep -qx "$last" "$T/packages" || exit 1; printf 'ii ' ;;
 esac"#;
 
@@ -43,7 +45,16 @@ install*)
     sort -u "$T/packages" -o "$T/packages"
     rm -f "$T/half" ;;
 "remove "*" -s "* | "remove "*"-s remove"*) for name in $names; do echo "Remv $name [1]"; done ;;
-remove*) for name in $names; do grep -vx "$name" "$T/packages" > "$T/p"; mv "$T/p" "$T/packages"; done ;;
+remove*)
+    for name in $names; do
+        grep -vx "$name" "$T/packages" > "$T/p"; mv "$T/p" "$T/packages"
+        case $name in lib*) ;; *) echo "$name" >> "$T/configured" ;; esac
+    done ;;
+purge*)
+    for name in $names; do
+        grep -qx "$name" "$T/configured" || { echo "E: Unable to locate package $name" >&2; exit 100; }
+        grep -vx "$name" "$T/configured" > "$T/p"; mv "$T/p" "$T/configured"
+    done ;;
 esac"#;
 
 pub(crate) fn one_service(bench: &Bench) {
@@ -152,6 +163,7 @@ fn packages_come_without_starting_services_and_go_with_what_they_brought() {
     assert_eq!(bench.text("/var/lib/stratus/installer/packages-added"), "libone\none\n");
     bench.undo();
     assert_eq!(fs::read_to_string(folder.join("packages")).unwrap(), "base\ntwo\n");
+    assert_eq!(fs::read_to_string(folder.join("configured")).unwrap(), "", "all of it is purged");
 }
 
 #[test]
