@@ -195,7 +195,7 @@ fn files_that_change_between_the_start_and_the_first_request_are_not_believed() 
             fs::write(journal(cache), json.collect::<String>()).unwrap();
         },
         |cache| fs::remove_file(only(cache, "data")).unwrap(),
-        |cache| fs::write(only(cache, "data"), [7; 1_500_000]).unwrap(),
+        |cache| fs::write(only(cache, "data"), vec![7; 1_500_000]).unwrap(),
     ];
     for digest in [false, true] {
         for change in changes {
