@@ -26,7 +26,7 @@ const PLAYBOOK: &str = r#"- hosts: all
     - user: { name: "{{ item.name }}", home: "{{ item.home }}", shell: "{{ item.shell }}" }
       loop: "{{ users }}"
       loop_control: { label: "{{ item.name }}" }
-    - copy: { dest: "{{ item.path }}", src: "{{ item.copy }}" }
+    - copy: { dest: "{{ item.path }}", src: "{{ item.from }}" }
       loop: "{{ files }}"
       loop_control: { label: "{{ item.path }}" }
     - systemd: { name: "{{ item.name }}", enabled: "{{ item.enabled }}", state: "{{ item.state }}" }
@@ -145,5 +145,5 @@ fn of_host(site: &Site, host: &Host, steps: &[Value]) -> Value {
 fn file(site: &Site, host: &Host, path: &str, number: usize) -> Value {
     let copy = site.folder().join(format!("{}-{number}", host.name()));
     fs::write(&copy, host.read(path)).unwrap();
-    json!({ "path": path, "copy": copy })
+    json!({ "path": path, "from": copy })
 }
