@@ -29,7 +29,7 @@ const PLAYBOOK: &str = r#"- hosts: all
     - copy: { dest: "{{ item.path }}", src: "{{ item.from }}" }
       loop: "{{ files }}"
       loop_control: { label: "{{ item.path }}" }
-    - systemd: { name: "{{ item.name }}", enabled: "{{ item.enabled }}", state: "{{ item.state }}" }
+    - systemd: { name: "{{ item.name }}", enabled: "{{ item.enabled }}", state: "{{ item.state | default(omit) }}" }
       loop: "{{ units }}"
       loop_control: { label: "{{ item.name }}" }
 "#;
@@ -129,16 +129,23 @@ fn of_host(site: &Site, host: &Host, steps: &[Value]) -> Value {
             "file" => files.push(file(site, host, step["path"].as_str().unwrap(), files.len())),
             "user" => users.push(step.clone()),
             "unit" if host.run(&format!("systemctl cat {}", step["name"])).code == 0 => {
-                let state = if step["running"] == true { "started" } else { "stopped" };
-                units.push(
-                    json!({ "name": step["name"], "enabled": step["enabled"], "state": state }),
-                );
+                units.push(unit(host, step));
             }
             _ => {}
         }
     }
     json!({ "packages": packages, "files": files, "users": users, "units": units,
         "ansible_python_interpreter": "/usr/bin/python3" })
+}
+
+/// A unit that a socket starts may have ended because it had nothing to do; ours counts that as running.
+fn unit(host: &Host, step: &Value) -> Value {
+    let mut unit = json!({ "name": step["name"], "enabled": step["enabled"] });
+    let triggers = host.run(&format!("systemctl show -P TriggeredBy {}", step["name"])).good();
+    if triggers.stdout.trim().is_empty() {
+        unit["state"] = if step["running"] == true { "started" } else { "stopped" }.into();
+    }
+    unit
 }
 
 /// A copy here of what the file holds there.
