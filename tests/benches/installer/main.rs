@@ -26,10 +26,10 @@ const PLAYBOOK: &str = r#"- hosts: all
     - user: { name: "{{ item.name }}", home: "{{ item.home }}", shell: "{{ item.shell }}" }
       loop: "{{ users }}"
       loop_control: { label: "{{ item.name }}" }
-    - copy: { dest: "{{ item.path }}", src: "{{ item.copy }}" }
+    - copy: { dest: "{{ item.path }}", src: "{{ item.from }}" }
       loop: "{{ files }}"
       loop_control: { label: "{{ item.path }}" }
-    - systemd: { name: "{{ item.name }}", enabled: "{{ item.enabled }}", state: "{{ item.state }}" }
+    - systemd: { name: "{{ item.name }}", enabled: "{{ item.enabled }}", state: "{{ item.state | default(omit) }}" }
       loop: "{{ units }}"
       loop_control: { label: "{{ item.name }}" }
 "#;
@@ -129,10 +129,7 @@ fn of_host(site: &Site, host: &Host, steps: &[Value]) -> Value {
             "file" => files.push(file(site, host, step["path"].as_str().unwrap(), files.len())),
             "user" => users.push(step.clone()),
             "unit" if host.run(&format!("systemctl cat {}", step["name"])).code == 0 => {
-                let state = if step["running"] == true { "started" } else { "stopped" };
-                units.push(
-                    json!({ "name": step["name"], "enabled": step["enabled"], "state": state }),
-                );
+                units.push(unit(host, step));
             }
             _ => {}
         }
@@ -141,9 +138,19 @@ fn of_host(site: &Site, host: &Host, steps: &[Value]) -> Value {
         "ansible_python_interpreter": "/usr/bin/python3" })
 }
 
+/// A unit that a socket starts may have ended because it had nothing to do; ours counts that as running.
+fn unit(host: &Host, step: &Value) -> Value {
+    let mut unit = json!({ "name": step["name"], "enabled": step["enabled"] });
+    let triggers = host.run(&format!("systemctl show -P TriggeredBy {}", step["name"])).good();
+    if triggers.stdout.trim().is_empty() {
+        unit["state"] = if step["running"] == true { "started" } else { "stopped" }.into();
+    }
+    unit
+}
+
 /// A copy here of what the file holds there.
 fn file(site: &Site, host: &Host, path: &str, number: usize) -> Value {
     let copy = site.folder().join(format!("{}-{number}", host.name()));
     fs::write(&copy, host.read(path)).unwrap();
-    json!({ "path": path, "copy": copy })
+    json!({ "path": path, "from": copy })
 }
