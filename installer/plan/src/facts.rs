@@ -197,11 +197,21 @@ pub struct InterfaceFacts {
     pub up: bool,
     /// Addresses with their prefix length, `10.0.0.1/24`.
     pub addresses: Vec<String>,
-    /// Whether one of the addresses came by DHCP (`dynamic` in `ip address`).
+    /// Those of them that came by DHCP or from a router (`dynamic` in `ip address`): nobody stated
+    /// them.
     #[serde(default)]
-    pub dynamic: bool,
+    pub leased: Vec<String>,
     /// The hardware below, where it tells: distinguishes a physical port.
     pub physical: bool,
+}
+
+impl InterfaceFacts {
+    /// Whether its IPv4 comes from a DHCP server. Addresses of IPv6 may be leased beside a stated
+    /// one of IPv4.
+    pub fn uses_dhcp(&self) -> bool {
+        let four = |a: &String| a.split('/').next().is_some_and(|a| a.parse::<Ipv4Addr>().is_ok());
+        self.leased.iter().any(four)
+    }
 }
 
 /// A unit of systemd.

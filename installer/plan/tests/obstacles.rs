@@ -47,7 +47,10 @@ fn each_obstacle_is_found_where_it_is() {
         found(|s, _| s.nodes[0].interface = stratus_site::Interface::Named(name("eno9"))),
         found(|_, f| known(f, NODE).default_route = None),
         found(|s, _| s.nodes[0].configure_bridge = false),
-        found(|_, f| known(f, NODE).interfaces[0].dynamic = true),
+        found(|_, f| {
+            let eth0 = &mut known(f, NODE).interfaces[0];
+            eth0.leased = eth0.addresses.clone();
+        }),
         found(|_, f| _ = known(f, FRONTEND).listening.insert(2633, "nginx".into())),
         found(|_, f| known(f, NODE).machine_id = format!("{:032x}", 0)),
         found(|_, f| {

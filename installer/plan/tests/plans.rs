@@ -2,7 +2,9 @@
 
 mod support;
 
+use stratus_plan::facts::HostReport;
 use stratus_plan::render;
+use stratus_plan::step::Step;
 use stratus_plan::{files_needed, plan, preflight, promises};
 use stratus_site::{Database, Share, Site};
 use support::model::apply_to_facts;
@@ -79,4 +81,37 @@ fn a_key_that_was_not_read_is_an_error_and_not_an_empty_file() {
 fn nothing_stands_in_the_way_of_a_fresh_site() {
     let site = full();
     assert_eq!(preflight(&site, &facts(&site, SYSTEMS[1])), []);
+}
+
+/// What is leased is asked for again and never written down; what somebody stated is kept.
+#[test]
+fn a_bridge_takes_over_what_was_stated_and_asks_for_what_was_leased() {
+    let site = full();
+    let bridge_files = |leased: &[&str]| {
+        let mut facts = facts(&site, SYSTEMS[2]);
+        let Some(HostReport::Known(told)) = facts.hosts.get_mut(&site.nodes[0].host) else {
+            panic!("the node is known");
+        };
+        let eth0 = &mut told.interfaces[0];
+        eth0.leased = leased.iter().map(|a| (*a).to_owned()).collect();
+        let (mine, stated) = (eth0.leased.clone(), eth0.addresses[0].clone());
+        eth0.addresses.extend(mine.into_iter().filter(|a| *a != stated));
+        let plan = plan(&site, &facts, &inputs());
+        let host = plan.hosts.iter().find(|h| h.host == site.nodes[0].host).unwrap();
+        let steps = host.steps.as_ref().unwrap().iter();
+        let text = steps.filter_map(|s| match &s.step {
+            Step::Network(network) => {
+                Some(network.files.iter().map(|f| format!("{:?}", f.content)).collect::<String>())
+            }
+            _ => None,
+        });
+        (text.collect::<String>(), stated)
+    };
+    let (text, stated) = bridge_files(&["2001:db8::5/64"]);
+    assert!(text.contains(&stated) && !text.contains("2001:db8::5"), "{text}");
+    assert!(text.contains("dhcp4: false"), "{text}");
+    let (_, address) = bridge_files(&[]);
+    let (text, _) = bridge_files(&[&address]);
+    assert!(!text.contains(&address), "{text}");
+    assert!(text.contains("dhcp4: true"), "{text}");
 }

@@ -242,7 +242,7 @@ fn interfaces(about: &About) -> Vec<Finding> {
 fn dynamic_address(about: &About) -> Vec<Finding> {
     let Some(node) = about.node.filter(|n| n.configure_bridge) else { return Vec::new() };
     let Some(port) = port_of(about.told, node) else { return Vec::new() };
-    let of = about.told.interfaces.iter().find(|i| i.name == port && i.dynamic);
+    let of = about.told.interfaces.iter().find(|i| i.name == port && i.uses_dhcp());
     let text = format!(
         "{port} has its address by DHCP; the bridge will ask for it with the same MAC address"
     );

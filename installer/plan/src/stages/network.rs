@@ -89,10 +89,12 @@ fn addressing(
     let Some(holder) = holder else { return Addressing::default() };
     let link_local =
         |a: &ipnet::IpNet| matches!(a.addr(), IpAddr::V6(a) if a.is_unicast_link_local());
-    let addresses = holder.addresses.iter().filter_map(|a| a.parse().ok());
+    // A leased address is asked for again; written down it would stay after the lease.
+    let stated = holder.addresses.iter().filter(|a| !holder.leased.contains(a));
+    let addresses = stated.filter_map(|a| a.parse().ok());
     let (dns, search) = resolver(told);
     let mut addressing = Addressing {
-        dhcp: holder.dynamic,
+        dhcp: holder.uses_dhcp(),
         addresses: addresses.filter(|a| !link_local(a)).collect(),
         dns,
         search,

@@ -222,7 +222,7 @@ fn fresh(host: &HostName, n: u32, (id, version, tool): (&str, &str, NetworkTool)
             master: None,
             up: true,
             addresses: vec![format!("{}/16", address(n))],
-            dynamic: false,
+            leased: vec![],
             physical: true,
         }],
         default_route: Some((name("eth0"), "10.1.255.254".parse().unwrap())),
