@@ -13,6 +13,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A host. Ended as by a power cut, and forgotten, when dropped; if the test failed, what its console
 /// and its journal said last is shown.
@@ -172,8 +173,18 @@ impl Host {
     /// It does not end.
     pub fn power_cut(&mut self) {
         if let Some(mut running) = self.running.take() {
+            let ports = self.ports();
             cgroup::end(&self.group()).unwrap_or_else(|problem| panic!("{problem}"));
             assert!(running.ended(), "the host `{}` does not end", self.name());
+            // The kernel takes the interface away a little later; its name is wanted again.
+            let patience = Instant::now() + Duration::from_secs(30);
+            while ports > 0 && self.ports() >= ports {
+                assert!(
+                    Instant::now() < patience,
+                    "`{}` is down, its interface stays",
+                    self.name()
+                );
+            }
         }
     }
 
@@ -230,6 +241,13 @@ impl Host {
     /// The base root below.
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// How many hosts are at the lab's bridge.
+    fn ports(&self) -> usize {
+        let mut command = Lab { core: self.core.clone() }.command("ip");
+        let links = run(command.args(["-o", "link", "show", "master", "br0", "type", "veth"]));
+        links.stdout.lines().count()
     }
 
     fn group(&self) -> String {
