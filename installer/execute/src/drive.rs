@@ -220,6 +220,11 @@ impl<'a> Drive<'a> {
     }
 
     fn take_line(&mut self, line: &[u8], heard: &(dyn Fn(Heard) + Send + Sync)) {
+        // What a program said last need not end its line; ours then stands behind it.
+        if let Some(at) = line.iter().skip(1).position(|b| *b == 1) {
+            self.take_line(&line[..=at], heard);
+            return self.take_line(&line[at + 1..], heard);
+        }
         let text = String::from_utf8_lossy(line);
         if let Some(doing) = text.strip_prefix("\u{1}doing ") {
             self.doing = Some(doing.to_owned());
