@@ -164,6 +164,8 @@ fn tests_are_listed_and_picked_by_name() {
     assert_eq!(json(&listed).as_array().unwrap().len(), 2);
     let (out, told) = expect(2, "stratus-test", &["machine:*", "machina:*"]);
     assert!(out.is_empty() && told.contains("there is no test `machina:*`"), "{told}");
+    let (out, told) = expect(2, "stratus-test", &["machine:*", "--without", "machine:*"]);
+    assert!(out.is_empty() && told.contains("no test is left"), "{told}");
 }
 
 #[test]

@@ -170,6 +170,20 @@ fn openssl_accepts_what_is_made() {
     verify("sslserver", &server("server.crt")).good();
 }
 
+#[test]
+fn a_register_that_was_changed_by_hand_is_refused_and_kept() {
+    let site = Site::new(VPN);
+    site.vpn(&["init"]).good();
+    let file = site.path("vpn/pki/register.json");
+    let mut register: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    register["server"]["authority"] = 9.into();
+    let changed = register.to_string();
+    fs::write(&file, &changed).unwrap();
+    site.refused(1, "register.json", &["rotate", "server"]);
+    site.refused(1, "no authority 9", &["renew"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), changed);
+}
+
 /// The figures printed here are in `docs/performance.md`; a busy machine makes none of them wrong.
 #[test]
 fn two_hundred_nodes_are_added_and_told() {

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use stratus_tests::hosts::{Base, Host, HostSetup, Lab, Standins};
 use stratus_tests::run;
 
@@ -104,6 +104,21 @@ fn a_power_cut_ends_everything_and_keeps_what_was_synced() {
     assert_eq!(host.run("systemctl is-system-running").good().stdout.trim(), "running");
     host.stop();
     assert!(!host.runs());
+}
+
+#[test]
+fn a_host_is_down_however_long_it_was_before_anybody_asked() {
+    let lab = Lab::start();
+    let [_other, mut host] = lab.boot(["one", "two"].map(HostSetup::new));
+    host.run("systemctl poweroff");
+    let ports = || lab.command("ip").args(["-o", "link", "show", "master", "br0"]).output();
+    let patience = Instant::now() + Duration::from_mins(1);
+    while String::from_utf8_lossy(&ports().unwrap().stdout).lines().count() != 1 {
+        assert!(Instant::now() < patience, "its interface goes with it");
+    }
+    host.stop();
+    host.boot();
+    host.run("true").good();
 }
 
 #[test]

@@ -87,6 +87,11 @@ async fn promised(choices: &Choices, pick: &Pick) -> Result<(Site, Fleet, Vec<Pr
     let is_of = |p: &Promise, names: &[String]| names.iter().any(|name| is_named(&p.id, name));
     promises.retain(|p| pick.names.is_empty() || is_of(p, &pick.names));
     promises.retain(|p| !is_of(p, &pick.without));
+    // Nothing looked at is not the same as everything kept.
+    if promises.is_empty() {
+        let failure = Failure::usage("no test is left of those that are meant");
+        return Err(failure.hint("`--list` shows the tests of this site").into());
+    }
     Ok((site, fleet, promises))
 }
 

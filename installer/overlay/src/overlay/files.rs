@@ -27,6 +27,12 @@ impl Register {
         if register.authorities.is_empty() {
             return Err(unreadable("it has no authority".to_owned()));
         }
+        let issuer = register.server.authority;
+        if !register.authorities.iter().any(|authority| authority.generation == issuer) {
+            return Err(unreadable(format!(
+                "it has no authority {issuer}, which the server's is of"
+            )));
+        }
         Ok(register)
     }
 }

@@ -23,6 +23,8 @@ pub struct Host {
     setup: HostSetup,
     address: Ipv4Addr,
     root: PathBuf,
+    /// The number of the lab's end of its interface, since its last boot.
+    lab_end: String,
     /// Keeps the root where it is.
     _held: File,
 }
@@ -39,7 +41,7 @@ impl Host {
         }
         let key = identity::ssh_key(&ssh.join("ssh_host_ed25519_key"), &setup.name);
         let address = core.enlist(&setup.name, key.trim());
-        Self { core, running: None, setup, address, root, _held: held }
+        Self { core, running: None, setup, address, root, lab_end: String::new(), _held: held }
     }
 
     /// Lays down what makes it this host. Every host of the lab has its name by now.
@@ -84,7 +86,10 @@ impl Host {
     }
 
     /// What is left to do when it is up.
-    pub(super) fn connect(&self) {
+    pub(super) fn connect(&mut self) {
+        let link = run(self.inside().args(["ip", "-o", "link", "show", "host0"])).good().stdout;
+        let number = link.split_once("@if").and_then(|(_, rest)| rest.split_once(':'));
+        number.expect("one of two ends").0.clone_into(&mut self.lab_end);
         if !self.setup.second {
             return;
         }
@@ -92,12 +97,16 @@ impl Host {
         run(tool("ip", "iproute2").args(["-n", lab, "link", "set", &second, "master", "br1", "up"]))
             .good();
         if let Some(address) = &self.setup.address {
-            let leader = self.running.as_ref().expect("the host is up").leader;
-            run(tool("nsenter", "util-linux")
-                .args(["-n", "-t", &leader.as_raw_pid().to_string()])
-                .args(["ip", "link", "set", "eth1", "address", address]))
-            .good();
+            run(self.inside().args(["ip", "link", "set", "eth1", "address", address])).good();
         }
+    }
+
+    /// What the machine runs within its network.
+    fn inside(&self) -> std::process::Command {
+        let leader = self.running.as_ref().expect("the host is up").leader;
+        let mut command = tool("nsenter", "util-linux");
+        command.args(["-n", "-t", &leader.as_raw_pid().to_string()]);
+        command
     }
 
     /// The lab's end of its second interface.
@@ -173,12 +182,11 @@ impl Host {
     /// It does not end.
     pub fn power_cut(&mut self) {
         if let Some(mut running) = self.running.take() {
-            let ports = self.ports();
             cgroup::end(&self.group()).unwrap_or_else(|problem| panic!("{problem}"));
             assert!(running.ended(), "the host `{}` does not end", self.name());
             // The kernel takes the interface away a little later; its name is wanted again.
             let patience = Instant::now() + Duration::from_secs(30);
-            while ports > 0 && self.ports() >= ports {
+            while self.is_connected() {
                 assert!(
                     Instant::now() < patience,
                     "`{}` is down, its interface stays",
@@ -243,11 +251,11 @@ impl Host {
         &self.root
     }
 
-    /// How many hosts are at the lab's bridge.
-    fn ports(&self) -> usize {
+    /// Whether the lab's end of its interface is there.
+    fn is_connected(&self) -> bool {
         let mut command = Lab { core: self.core.clone() }.command("ip");
-        let links = run(command.args(["-o", "link", "show", "master", "br0", "type", "veth"]));
-        links.stdout.lines().count()
+        let links = run(command.args(["-o", "link", "show"])).good().stdout;
+        links.lines().any(|line| line.split_once(": ").is_some_and(|(n, _)| n == self.lab_end))
     }
 
     fn group(&self) -> String {
