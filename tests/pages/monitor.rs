@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use stratus_tests::{Browser, Cloud, Monitor, MonitorSetup, PASSWORD};
+use stratus_tests::{Browser, Cloud, Monitor, MonitorSetup};
 
 /// axe-core, where `cargo xtask test` puts it.
 fn axe() -> String {
@@ -14,14 +14,6 @@ fn axe() -> String {
     );
     fs::read_to_string(tools.join("axe.min.js"))
         .expect("axe-core is installed; `cargo xtask setup` does that")
-}
-
-fn log_in(browser: &Browser, monitor: &Monitor, login: &str) {
-    browser.goto(&format!("{}/login", monitor.url()));
-    browser.fill("input[name=login]", login);
-    browser.fill("input[name=password]", PASSWORD);
-    browser.click("form.stack button");
-    browser.wait_for("Log out");
 }
 
 /// A site with a bit of everything that goes wrong.
@@ -45,37 +37,6 @@ fn troubled() -> Cloud {
         cloud.machine(id, |m| m.state = (8, 0));
     }
     cloud
-}
-
-/// Writes hours of history, as `installer/monitor/src/history/ring.rs` keeps it, so that there are
-/// charts to look at.
-fn with_history(monitor: &mut Monitor) {
-    monitor.kill();
-    let folder = monitor.path("data/history");
-    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
-    let write = |name: &str, columns: usize, width: usize, figure: &dyn Fn(i64) -> Vec<u8>| {
-        let block_bytes = 8 + columns * 60 * width;
-        let mut file = vec![0; 25 * block_bytes];
-        for minute in now / 60 - 20 * 60..now / 60 {
-            let (number, slot) = (minute / 60, usize::try_from(minute % 60).unwrap());
-            let at = usize::try_from(number % 25).unwrap() * block_bytes;
-            file[at..at + 8].copy_from_slice(&number.to_le_bytes());
-            let place = at + 8 + slot * width;
-            file[place..place + width].copy_from_slice(&figure(minute));
-        }
-        fs::write(folder.join(format!("{name}-minutes.0")), file).unwrap();
-        fs::write(folder.join(format!("{name}.columns")), format!("0 0 0 {now}\n")).unwrap();
-    };
-    write("site", 1, 16, &|minute| {
-        let wave = ((minute % 300) as f32 / 47.0).sin();
-        let figures = [850.0 + wave * 40.0, 6.0 + wave * 6.0, 3.0, 40.0 + wave * 5.0];
-        figures.iter().flat_map(|f: &f32| (!f.to_bits()).to_le_bytes()).collect()
-    });
-    write("hosts", 64, 4, &|minute| {
-        let busy = u8::try_from(30 + minute % 50).unwrap();
-        vec![60, busy, 70, busy / 2 + 20]
-    });
-    monitor.restart();
 }
 
 fn check(browser: &Browser, axe: &str, name: &str) {
@@ -103,19 +64,21 @@ fn every_page_is_for_everybody() {
     let cloud = troubled();
     let setup = MonitorSetup {
         oned: cloud.url(),
-        monitor: "title = \"Cloud of Example\"\ncertificates = [\"absent.pem\"]\n".to_owned(),
+        monitor: "title = \"Cloud of Example\"\ncertificates = [\"absent.pem\"]\n\
+                  vpn_report = \"vpn.json\"\n"
+            .to_owned(),
         sections: "[cache]\nurl = \"http://127.0.0.1:9/\"\n".to_owned(),
         ..MonitorSetup::default()
     };
     let mut monitor = Monitor::with(setup);
-    with_history(&mut monitor);
+    monitor.write_history();
     monitor.until("/", |o| o["concerns"].as_array().unwrap().len() > 4);
     assert_eq!(monitor.json("admin", "/")["charts"].as_array().unwrap().len(), 2);
     let (browser, axe) = (Browser::start(), axe());
     browser.goto(&format!("{}/vms?state=failed", monitor.url()));
     browser.wait_for("Password");
     check(&browser, &axe, "login");
-    log_in(&browser, &monitor, "admin");
+    monitor.log_in(&browser, "admin");
     let show = |path: &str, name: &str| {
         browser.goto(&format!("{}{path}", monitor.url()));
         check(&browser, &axe, name);
@@ -134,6 +97,9 @@ fn every_page_is_for_everybody() {
     show("/networks", "networks");
     show("/networks/0", "network");
     show("/images", "images");
+    show("/burst", "burst-fault");
+    monitor.write_vpn_report();
+    monitor.until("/burst", |b| !b["nodes"].as_array().unwrap().is_empty());
     show("/burst", "burst");
     show("/users", "users");
     show("/events", "events");
@@ -149,7 +115,7 @@ fn a_user_sees_their_machines_and_the_page_keeps_itself_up_to_date() {
     let monitor = Monitor::of(&cloud.url());
     monitor.until("/", |o| o["read_at"].as_i64().unwrap() > 0);
     let (browser, axe) = (Browser::start(), axe());
-    log_in(&browser, &monitor, "alice");
+    monitor.log_in(&browser, "alice");
     browser.wait_for("10 machines run");
     assert!(!browser.text().contains("Hosts"), "{}", browser.text());
     check(&browser, &axe, "overview-user");
@@ -166,7 +132,7 @@ fn the_keyboard_is_enough() {
     let monitor = Monitor::of(&cloud.url());
     monitor.until("/", |o| o["read_at"].as_i64().unwrap() > 0);
     let browser = Browser::start();
-    log_in(&browser, &monitor, "admin");
+    monitor.log_in(&browser, "admin");
     browser.goto(&format!("{}/vms", monitor.url()));
     let (tab, enter) = ("\u{e004}", "\u{e007}");
     let focused = || browser.script("return document.activeElement.textContent.trim()");
@@ -198,7 +164,7 @@ fn an_administrator_silences_a_cause() {
     let monitor = Monitor::of(&cloud.url());
     monitor.until("/", |o| !o["concerns"].as_array().unwrap().is_empty());
     let browser = Browser::start();
-    log_in(&browser, &monitor, "admin");
+    monitor.log_in(&browser, "admin");
     // In one step: between finding and clicking, the page may have exchanged the button.
     let press = || browser.script("document.querySelector('form.silence button').click()");
     press();

@@ -2,6 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper")]
 
+#[path = "monitor/directory.rs"]
+mod directory;
+#[path = "monitor/many.rs"]
+mod many;
+#[path = "monitor/parts.rs"]
+mod parts;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -125,50 +132,6 @@ fn a_pool_that_vanishes_for_one_look_is_not_believed() {
     monitor.until("/", |o| count(o, "runs") == 0);
     cloud.mood(Mood::Well);
     monitor.until("/", |o| count(o, "runs") == 40);
-}
-
-#[test]
-fn hostile_names_are_harmless_on_every_page() {
-    let names = [
-        "<script>document.title='owned'</script>".to_owned(),
-        "\u{202e}gnp.exe\u{200f}' onmouseover='x".to_owned(),
-        "x".repeat(4096),
-        "\"><img src=x onerror=alert(1)>".to_owned(),
-        "{{ 7 * 7 }} {% raw %}".to_owned(),
-    ];
-    let cloud = Cloud::start(2, 5);
-    for (id, name) in names.iter().enumerate() {
-        let failed = format!("{name} failed");
-        cloud.machine(i32::try_from(id).unwrap(), |m| {
-            (m.name, m.state, m.error) = (name.clone(), (3, 36), failed);
-        });
-    }
-    cloud.host(0, |h| (h.name, h.state) = (names[0].clone(), 3));
-    let monitor = Monitor::of(&cloud.url());
-    monitor.until("/", |o| troubled(o, "host 0"));
-    let pages = [
-        "/",
-        "/hosts",
-        "/hosts/0",
-        "/vms",
-        "/vms/0",
-        "/vms/1",
-        "/vms/2",
-        "/vms/3",
-        "/networks/0",
-        "/events",
-        "/users",
-    ];
-    for path in pages {
-        let (status, html) = monitor.page("admin", path);
-        assert_eq!(status, 200, "{path}: {html}");
-        for tag in ["<script>document", "<img", "' onmouseover"] {
-            assert!(!html.contains(tag), "{path} has {tag}");
-        }
-    }
-    assert!(monitor.page("admin", "/vms/4").1.contains("{{ 7 * 7 }}"));
-    let text = monitor.run(&["status"]).stdout;
-    assert!(!text.contains('\u{202e}'), "{text}");
 }
 
 #[test]

@@ -13,6 +13,9 @@ const ALL: usize = 64 * 1024 * 1024;
 const ONE: usize = 1024 * 1024 * 1024;
 /// A feed asks again for this many seconds before the last one: clocks of two hosts differ.
 const OVERLAP: i64 = 3600;
+/// After so many seconds a feed asks for everything again, because oned's window leaves out what was
+/// corrected in older records. A little less than a day, so that it stays at its hour.
+const WHOLE: i64 = 84_600;
 
 /// Why the ledger was not fed. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +52,8 @@ pub async fn feed(
     if caller.group.0 != 0 && !caller.groups.iter().any(|group| group.0 == 0) {
         return Err(FeedError::Rights(caller.name));
     }
-    let last = ledger.last_feed().await?.filter(|_| !everything);
-    let from = last.map(|feed| (feed.at.min(now) - OVERLAP).max(0));
+    let last = ledger.last_feed().await?.map(|feed| feed.at);
+    let from = if everything { None } else { begin(last, ledger.last_whole_feed().await?, now) };
     // The clock may have gone back.
     let window = Window { from: from.unwrap_or(0), to: now.max(from.unwrap_or(0)) };
     let mut feed = ledger.feed(now, window).await?;
@@ -69,6 +72,13 @@ pub async fn feed(
     Ok(feed.finish().await?)
 }
 
+/// From when on oned is asked, by the times of the last feed and of the last one that asked for
+/// everything; `None` for everything.
+fn begin(last: Option<i64>, last_whole: Option<i64>, now: i64) -> Option<i64> {
+    let recent = last_whole.is_some_and(|at| now - at < WHOLE);
+    last.filter(|_| recent).map(|at| (at.min(now) - OVERLAP).max(0))
+}
+
 async fn take(feed: &mut Feed, client: &Client, text: &str) -> Result<(), FeedError> {
     let mut records = Vec::new();
     read_records(text, &mut |record| records.push(record))
@@ -84,4 +94,21 @@ async fn users(client: &Client, ledger: &Ledger) -> Result<BTreeSet<i32>, FeedEr
     let known = ledger.users().await?;
     let highest = pool.iter().map(|user| user.id.0).chain(known).max().unwrap_or(0);
     Ok((0..=highest).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_a_day_everything_is_asked_for() {
+        let now = 1_800_000_000;
+        assert_eq!(begin(None, None, now), None, "the first time");
+        assert_eq!(begin(Some(now - 10), Some(now - 10), now), Some(now - 10 - OVERLAP));
+        assert_eq!(begin(Some(now - 3600), Some(now - 84_599), now), Some(now - 7200));
+        assert_eq!(begin(Some(now - 3600), Some(now - 84_600), now), None);
+        assert_eq!(begin(Some(now - 900_000), Some(now - 900_000), now), None);
+        // The clock went back.
+        assert_eq!(begin(Some(now + 900), Some(now + 900), now), Some(now - OVERLAP));
+    }
 }

@@ -1,6 +1,6 @@
 //! What happened between two looks: the site's diary.
 
-use crate::concern::Concern;
+use crate::concern::{Concern, SENTENCE, cut};
 use crate::fold::{Health, State};
 use crate::records::{Host, Machine};
 use crate::states::Group;
@@ -36,10 +36,21 @@ pub struct Event {
     pub user: Option<String>,
     /// Where the monitor shows more.
     pub link: String,
+    /// Whether administrators have it in an event about all owners together.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub summed: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// More machines than these that do the same in one look are one event.
 const FOLD: usize = 5;
+/// Owners who hear of one thing in one look, each of their own machines. Where there are more, only
+/// administrators do: the diary is bounded, and one bad minute must not push all else out of it.
+const OWNERS: usize = 200;
 
 /// What happened between two looks, in order of importance.
 pub fn changes(before: &State, after: &State) -> Vec<Event> {
@@ -64,8 +75,8 @@ struct Diary {
 
 impl Diary {
     fn add(&mut self, kind: EventKind, what: String, user: Option<&str>, link: String) {
-        let user = user.map(str::to_owned);
-        self.events.push(Event { at: self.at, kind, what, user, link });
+        let (what, user) = (cut(&what, SENTENCE), user.map(str::to_owned));
+        self.events.push(Event { at: self.at, kind, what, user, link, summed: false });
     }
 
     fn health(&mut self, before: &State, after: &State) {
@@ -168,14 +179,22 @@ impl Diary {
         }
         let state = group.map(|g| format!("are in state “{}” now", g.word()));
         let verb = state.as_deref().unwrap_or(verb);
-        for (user, count) in owners {
+        let link = group.map_or_else(|| "/vms".to_owned(), |g| format!("/vms?state={}", g.word()));
+        let summed = owners.len() > FOLD;
+        if summed {
+            let what = format!("{} machines of {} people {verb}.", events.len(), owners.len());
+            self.add(EventKind::Machine, what, None, link.clone());
+        }
+        let told = if owners.len() > OWNERS { 0 } else { owners.len() };
+        for (user, count) in owners.into_iter().take(told) {
             let what = match count {
                 1 => format!("1 machine of {user}: {verb}."),
                 many => format!("{many} machines of {user} {verb}."),
             };
-            let link =
-                group.map_or_else(|| "/vms".to_owned(), |g| format!("/vms?state={}", g.word()));
-            self.add(EventKind::Machine, what, Some(user), link);
+            self.add(EventKind::Machine, what, Some(user), link.clone());
+            if let Some(last) = self.events.last_mut() {
+                last.summed = summed;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::capacity::{Capacity, capacity};
 use crate::concern::{self, Concern};
 use crate::records::{
-    Burst, Certificate, Datastore, Disk, Host, Image, Machine, Network, Service, Stay, User,
+    Certificate, Datastore, Disk, Host, Image, Machine, Network, Service, Stay, User, Vpn,
 };
 use crate::states::Group;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +44,8 @@ pub struct Observation {
     pub certificates: Reading<Certificate>,
     /// File systems of the monitor's host.
     pub disks: Reading<Disk>,
-    /// Burst nodes.
-    pub burst: Reading<Burst>,
+    /// The overlay of burst nodes, where there is one.
+    pub vpn: Option<Vpn>,
     /// Why history could not be written, if so.
     pub history_fault: Option<String>,
 }
@@ -107,8 +107,8 @@ pub struct State {
     pub certificates: Pool<Certificate>,
     /// File systems of the monitor's host.
     pub disks: Pool<Disk>,
-    /// Burst nodes.
-    pub burst: Pool<Burst>,
+    /// The overlay of burst nodes, where there is one.
+    pub vpn: Option<Arc<Vpn>>,
     /// Why history is not kept.
     pub history_fault: Option<String>,
     /// Pools that were not believed this time, a sentence each.
@@ -238,7 +238,7 @@ pub fn fold(before: &State, seen: Observation) -> State {
         services: taken(&before.services, seen.services),
         certificates: taken(&before.certificates, seen.certificates),
         disks: taken(&before.disks, seen.disks),
-        burst: taken(&before.burst, seen.burst),
+        vpn: vpn(before, seen.vpn),
         history_fault: seen.history_fault,
         concerns: Vec::new(),
         health,
@@ -294,6 +294,15 @@ impl Believing<'_> {
 
 fn taken<T>(known: &Pool<T>, reading: Reading<T>) -> Pool<T> {
     reading.map_or_else(|| Arc::clone(known), Arc::new)
+}
+
+/// The overlay as it is now. Nodes that a report named are shown until another one names them anew.
+fn vpn(before: &State, seen: Option<Vpn>) -> Option<Arc<Vpn>> {
+    let Some(mut seen) = seen else { return before.vpn.clone() };
+    if let (Some(_), Some(known)) = (&seen.fault, &before.vpn) {
+        (seen.at, seen.nodes) = (known.at, known.nodes.clone());
+    }
+    Some(Arc::new(seen))
 }
 
 fn stays(

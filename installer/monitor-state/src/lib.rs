@@ -27,8 +27,8 @@ pub use read::{
     read_datastores, read_hosts, read_images, read_machines, read_networks, read_stays, read_users,
 };
 pub use records::{
-    Burst, Certificate, Datastore, Disk, Host, HostLoad, Image, Lease, Load, Machine, Network, Nic,
-    Place, Range, Service, Stay, StoreSpace, User,
+    Burst, BurstSession, Certificate, Datastore, Disk, Host, HostLoad, Image, Lease, Load, Machine,
+    Network, Nic, Place, Range, Service, Stay, StoreSpace, User, Vpn,
 };
 pub use states::{Group, host_words, image_words, machine_words};
 pub use why::{reason, why};

@@ -283,6 +283,21 @@ pub struct Disk {
     pub fault: Option<String>,
 }
 
+/// The overlay of burst nodes, as its report tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Vpn {
+    /// When the report was made.
+    pub at: i64,
+    /// Why there is none.
+    pub fault: Option<String>,
+    /// Whether the server answered.
+    pub running: bool,
+    /// What needs attention, sentences without a full stop.
+    pub attention: Vec<String>,
+    /// The burst nodes by name.
+    pub nodes: Vec<Burst>,
+}
+
 /// A burst node: a machine in another cloud that joins through the VPN.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Burst {
@@ -290,6 +305,23 @@ pub struct Burst {
     pub name: String,
     /// Its address inside the site.
     pub address: String,
-    /// Since when it is connected; `None` where it is not.
-    pub connected: Option<i64>,
+    /// Its session; `None` where it is not connected.
+    pub session: Option<BurstSession>,
+    /// Until when its certificate is valid; 0 where it has none.
+    pub certificate_ends: i64,
+    /// What went wrong last, and when.
+    pub error: Option<(i64, String)>,
+}
+
+/// A connection of a burst node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BurstSession {
+    /// Since when.
+    pub since: i64,
+    /// Where the node is, with port.
+    pub peer: String,
+    /// Bytes that came from it.
+    pub received: u64,
+    /// Bytes that went to it.
+    pub sent: u64,
 }

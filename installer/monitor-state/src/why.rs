@@ -75,19 +75,24 @@ pub fn reason(machine: &Machine) -> String {
             if let Some(place) = machine.place.as_ref().filter(|place| !place.name.is_empty()) {
                 told = told.replace(&place.name, "…");
             }
-            let mut general = String::with_capacity(told.len());
-            let mut number = false;
-            for c in told.chars() {
-                if !c.is_ascii_digit() {
-                    general.push(c);
-                } else if !number {
-                    general.push('#');
-                }
-                number = c.is_ascii_digit();
-            }
-            format!("{} {}", machine_words(machine), general)
+            format!("{} {}", machine_words(machine), general(&told))
         }
     }
+}
+
+/// A text without its numbers, the same as long as only they change.
+pub(crate) fn general(text: &str) -> String {
+    let mut general = String::with_capacity(text.len());
+    let mut number = false;
+    for c in text.chars() {
+        if !c.is_ascii_digit() {
+            general.push(c);
+        } else if !number {
+            general.push('#');
+        }
+        number = c.is_ascii_digit();
+    }
+    general
 }
 
 fn failure(machine: &Machine) -> &'static str {

@@ -88,7 +88,7 @@ impl Diary {
         let events = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let visible = |event: &&Event| {
             let mine = match viewer {
-                Viewer::Administrator => true,
+                Viewer::Administrator => !event.summed,
                 Viewer::Own(login) => event.user.as_ref() == Some(login),
             };
             mine && kind.is_none_or(|kind| event.kind == kind)
@@ -105,7 +105,7 @@ mod tests {
 
     fn event(at: i64, user: Option<&str>) -> Event {
         let (kind, what) = (EventKind::Machine, format!("event {at}"));
-        Event { at, kind, what, user: user.map(str::to_owned), link: "/".to_owned() }
+        Event { at, kind, what, user: user.map(str::to_owned), link: "/".to_owned(), summed: false }
     }
 
     #[test]

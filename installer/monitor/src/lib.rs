@@ -17,7 +17,7 @@ mod figures;
 pub mod history;
 mod hub;
 pub mod logging;
-mod probes;
+pub mod probes;
 mod service;
 pub mod settings;
 pub mod status;

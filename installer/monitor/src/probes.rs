@@ -1,8 +1,10 @@
-//! Looks at what is not OpenNebula: the site's own services, certificates, disks.
+//! Looks at what is not OpenNebula: the site's own services, certificates, disks, the VPN.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use stratus_monitor_state::{Certificate, Disk, Observation, Service};
+use stratus_monitor_state::{Burst, BurstSession, Certificate, Disk, Observation, Service, Vpn};
+use stratus_overlay::status::{ClientReport, Report};
 use stratus_x509::Certificate as X509;
 use url::Url;
 
@@ -13,29 +15,32 @@ const ANSWER: usize = 1 << 20;
 /// Most bytes of a file with certificates.
 const FILE: u64 = 4 << 20;
 
-/// What is looked at.
-#[derive(Debug)]
-pub struct Probes {
+/// What is to be looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
     /// Services, with their names.
     pub services: Vec<(&'static str, Url)>,
     /// Certificate files.
     pub certificates: Vec<PathBuf>,
     /// Folders whose file systems are watched.
     pub disks: Vec<PathBuf>,
+    /// The VPN's report, as `stratus-vpn status --to` writes it.
+    pub vpn: Option<PathBuf>,
+}
+
+/// Looks at places.
+#[derive(Debug)]
+pub struct Probes {
+    places: Places,
     client: reqwest::Client,
 }
 
 impl Probes {
-    /// Probes of these things. `ca` is a file with authorities of the services.
+    /// Probes of these places. `ca` is a file with authorities of the services.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn new(
-        services: Vec<(&'static str, Url)>,
-        certificates: Vec<PathBuf>,
-        disks: Vec<PathBuf>,
-        ca: Option<&Path>,
-    ) -> std::io::Result<Self> {
+    pub fn new(places: Places, ca: Option<&Path>) -> std::io::Result<Self> {
         let mut client = reqwest::Client::builder()
             .timeout(TIME)
             .redirect(reqwest::redirect::Policy::none())
@@ -48,24 +53,26 @@ impl Probes {
             client = client.tls_certs_merge(all);
         }
         let client = client.build().map_err(std::io::Error::other)?;
-        Ok(Self { services, certificates, disks, client })
+        Ok(Self { places, client })
     }
 
     /// Looks at all of it.
     pub(crate) async fn look(&self, seen: &mut Observation) {
         let mut services = Vec::new();
-        for (name, url) in &self.services {
+        for (name, url) in &self.places.services {
             services.push(self.service(name, url).await);
         }
         seen.services = Some(services);
-        let (certificates, disks) = (self.certificates.clone(), self.disks.clone());
+        let Places { certificates, disks, vpn, .. } = self.places.clone();
         let files = tokio::task::spawn_blocking(move || {
             let certificates = certificates.iter().map(|file| certificate(file)).collect();
-            (certificates, disks.iter().map(|path| disk(path)).collect())
+            let disks = disks.iter().map(|path| disk(path)).collect();
+            (certificates, disks, vpn.map(|file| overlay(&file)))
         });
-        if let Ok((certificates, disks)) = files.await {
+        if let Ok((certificates, disks, vpn)) = files.await {
             seen.certificates = Some(certificates);
             seen.disks = Some(disks);
+            seen.vpn = vpn;
         }
     }
 
@@ -122,10 +129,10 @@ fn metrics(text: &str) -> Vec<(String, f64)> {
         if !value.is_finite() || name.contains("_bucket") {
             continue;
         }
-        // The kind of a cache's answer is told by a label, and is what is asked for.
+        // What became of a cache's requests is told by a label, and is what is asked for.
         let name = match name.split_once('{') {
             None => name.to_owned(),
-            Some((bare, labels)) => match labels.split_once("status=\"") {
+            Some((bare, labels)) => match labels.split_once("result=\"") {
                 Some((_, rest)) => format!("{bare}:{}", rest.split('"').next().unwrap_or_default()),
                 None => bare.to_owned(),
             },
@@ -161,6 +168,42 @@ fn certificate(file: &Path) -> Certificate {
     }
 }
 
+/// The overlay as its report tells. A report is as old as its file.
+fn overlay(file: &Path) -> Vpn {
+    let read = || -> Result<Vpn, String> {
+        let about = std::fs::metadata(file).map_err(|e| e.to_string())?;
+        if about.len() > FILE {
+            return Err("it is too large".to_owned());
+        }
+        let at = about.mtime();
+        let text = std::fs::read(file).map_err(|e| e.to_string())?;
+        let report: Report = serde_json::from_slice(&text)
+            .map_err(|e| format!("it is no report of `stratus-vpn status`: {e}"))?;
+        let nodes = report.clients.into_iter().map(burst).collect();
+        Ok(Vpn { at, fault: None, running: report.running, attention: report.attention, nodes })
+    };
+    read().unwrap_or_else(|why| Vpn {
+        fault: Some(format!("`{}`: {why}", file.display())),
+        ..Vpn::default()
+    })
+}
+
+fn burst(client: ClientReport) -> Burst {
+    let session = client.session.map(|session| BurstSession {
+        since: session.since.as_second(),
+        peer: session.peer,
+        received: session.received,
+        sent: session.sent,
+    });
+    Burst {
+        name: client.name.to_string(),
+        address: client.address.to_string(),
+        session,
+        certificate_ends: client.certificate_expires.map_or(0, jiff::Timestamp::as_second),
+        error: client.last_error.map(|trouble| (trouble.at.as_second(), trouble.reason)),
+    }
+}
+
 fn disk(path: &Path) -> Disk {
     let shown = path.display().to_string();
     match rustix::fs::statvfs(path) {
@@ -180,8 +223,8 @@ mod tests {
 
     #[test]
     fn figures_are_summed_over_their_labels() {
-        let text = "# TYPE x counter\nstratus_cache_requests_total{status=\"hit\"} 8\n\
-                    stratus_cache_requests_total{status=\"miss\"} 2\n\
+        let text = "# TYPE x counter\nstratus_cache_requests_total{result=\"hit\"} 8\n\
+                    stratus_cache_requests_total{result=\"miss\"} 2\n\
                     a_total{b=\"1\"} 3\na_total{b=\"2\"} 4\nh_bucket{le=\"1\"} 9\nodd\nnan NaN\n";
         let figures = metrics(text);
         assert_eq!(

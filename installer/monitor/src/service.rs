@@ -18,7 +18,7 @@ use stratus_identity::{Identities, SetupError, TokenError, Tokens};
 use stratus_login::session;
 use stratus_monitor_state::{State, Viewer, changes, fold};
 use stratus_serve::{BindError, Bound, Limits, Listen, ServeError, TlsError, TlsFiles, serve};
-use stratus_terminal::{AtomicFile, Failure, read_secret_file};
+use stratus_terminal::{Failure, read_secret_file};
 use tokio::sync::{Semaphore, watch};
 
 /// A monitor that is ready to serve.
@@ -130,15 +130,14 @@ impl Service {
 /// The collector that the settings ask for.
 pub(crate) fn collector(settings: &Settings) -> Result<Collector, StartError> {
     let credentials = read_secret_file(&settings.auth_file)?;
-    let mut certificates = settings.certificates.clone();
-    certificates.extend(settings.tls.iter().map(|(certificate, _)| certificate.clone()));
-    let mut disks = settings.disks.clone();
-    disks.push(settings.data.clone());
+    let mut places = settings.places.clone();
+    places.certificates.extend(settings.tls.iter().map(|(certificate, _)| certificate.clone()));
+    places.disks.push(settings.data.clone());
     let ca = settings.services_ca.as_deref();
-    let probes =
-        Probes::new(settings.services.clone(), certificates, disks, ca).map_err(|source| {
-            StartError::File { path: ca.map(PathBuf::from).unwrap_or_default(), source }
-        })?;
+    let probes = Probes::new(places, ca).map_err(|source| StartError::File {
+        path: ca.map(PathBuf::from).unwrap_or_default(),
+        source,
+    })?;
     Ok(Collector::new(&settings.oned, &credentials, probes)?)
 }
 
@@ -155,7 +154,7 @@ fn open_app(settings: Settings, closing: watch::Receiver<bool>) -> Result<App, S
     let tokens = Arc::new(Tokens::open(&file("tokens.json"))?);
     let session_key = session::key(&file("session.key")).map_err(told(file("session.key")))?;
     let identities = Identities::new(settings.identity.clone(), Arc::clone(&tokens))?;
-    let begin = status::begin(&file("status.json"));
+    let begin = status::begin(&settings.data);
     let hub = Hub::new(begin, diary, history, Silenced::open(&settings.data));
     Ok(App::new(Parts {
         viewers: Arc::new(Semaphore::new(settings.viewers)),
@@ -231,10 +230,8 @@ fn keep(
     }
     drop(history);
     let overview = Overview::of(&state, &app.hub.diary, &Viewer::Administrator);
-    let kept = serde_json::to_vec(&overview).map_err(std::io::Error::other);
-    let file = app.settings.data.join("status.json");
-    // For `stratus-monitor status`; a full disk is told of above.
-    if let Err(error) = kept.and_then(|text| AtomicFile::write(&file, &text)) {
+    // A full disk is told of above.
+    if let Err(error) = status::keep(&app.settings.data, &overview) {
         tracing::debug!(%error, "the status was not written");
     }
     if let Some(fault) = &fault {

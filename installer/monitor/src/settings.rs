@@ -2,6 +2,7 @@
 //!
 //! [`Settings::parse`] is pure: text in, complete settings or a report of every problem out.
 
+use crate::probes::Places;
 use jiff::SignedDuration;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,8 @@ pub struct Settings {
     pub retention: Duration,
     /// Name shown on the pages.
     pub title: String,
-    /// Certificates to watch.
-    pub certificates: Vec<PathBuf>,
-    /// Folders whose file systems are watched.
-    pub disks: Vec<PathBuf>,
-    /// The site's own services, with their names.
-    pub services: Vec<(&'static str, Url)>,
+    /// What is watched beside OpenNebula.
+    pub places: Places,
     /// PEM certificates of the authority of these services.
     pub services_ca: Option<PathBuf>,
     /// Open pages that are kept up to date at once.
@@ -132,11 +129,12 @@ impl Settings {
         let mut settings = Self::read(&section, identity);
         // A list of paths starts where single paths start: in the file's folder.
         let folder = file.parent().unwrap_or(Path::new(""));
-        for path in settings.certificates.iter_mut().chain(&mut settings.disks) {
+        let Places { certificates, disks, .. } = &mut settings.places;
+        for path in certificates.iter_mut().chain(disks) {
             *path = folder.join(&path);
         }
         settings.alerts = alerts_section.as_ref().and_then(alerts);
-        settings.services = services(&site);
+        settings.places.services = services(&site);
         let mut problems = section.finish();
         problems.extend(identity_section.finish());
         problems.extend(inside);
@@ -167,9 +165,12 @@ impl Settings {
             data: path("data", "/var/lib/stratus/monitor"),
             retention: bounded(section, "retention", days(400), 3600, 3650 * 86_400),
             title: section.text("title").unwrap_or_else(|| "Site monitor".to_owned()),
-            certificates: paths(section, "certificates"),
-            disks: paths(section, "disks"),
-            services: Vec::new(),
+            places: Places {
+                services: Vec::new(),
+                certificates: paths(section, "certificates"),
+                disks: paths(section, "disks"),
+                vpn: section.path("vpn_report"),
+            },
             services_ca: section.path("services_ca"),
             viewers: number("viewers", 1000),
             connections: number("connections", 4096),
@@ -369,8 +370,13 @@ mod tests {
     #[test]
     fn the_sites_services_are_known_by_their_own_sections() {
         let text = "[monitor]\n[repository]\nurl = \"https://i.example\"\n[cache]\nhost = \"c\"\n";
-        let found: Vec<String> =
-            parse(text).unwrap().services.into_iter().map(|(n, u)| format!("{n} {u}")).collect();
+        let found: Vec<String> = parse(text)
+            .unwrap()
+            .places
+            .services
+            .into_iter()
+            .map(|(n, u)| format!("{n} {u}"))
+            .collect();
         assert_eq!(found, ["repository https://i.example/", "cache http://c:8480/"]);
     }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod assets;
+mod burst;
 mod caller;
 mod chart;
 mod events;
@@ -80,7 +81,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/networks", get(networks::list))
         .route("/networks/{id}", get(networks::one))
         .route("/images", get(storage::list))
-        .route("/burst", get(people::burst))
+        .route("/burst", get(burst::list))
         .route("/users", get(people::users))
         .route("/events", get(events::list))
         .route("/silence", post(overview::silence))

@@ -5,7 +5,7 @@ use crate::setup;
 use anyhow::{Result, bail};
 
 /// Benches by name: what cargo runs for each.
-const BENCHES: [(&str, &[&str]); 10] = [
+const BENCHES: [(&str, &[&str]); 12] = [
     ("image", &["bench", "-p", "stratus-image"]),
     ("search", &["bench", "-p", "stratus-store", "--bench", "search", "--", "100000"]),
     ("download", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "download"]),
@@ -14,6 +14,8 @@ const BENCHES: [(&str, &[&str]); 10] = [
     ("memory", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "memory"]),
     ("accounting", &["bench", "-p", "stratus-accounting", "--bench", "month", "--", "20000"]),
     ("cache", &["bench", "-p", "stratus-tests", "--bench", "cache"]),
+    ("monitor", &["bench", "-p", "stratus-tests", "--bench", "monitor"]),
+    ("monitor", &["bench", "-p", "stratus-monitor", "--bench", "history"]),
     ("plan", &["bench", "-p", "stratus-plan", "--bench", "plan"]),
     ("installer", &["bench", "-p", "stratus-tests", "--bench", "installer"]),
 ];
@@ -37,11 +39,21 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
         bail!("there is no bench `{unknown}`; known are {}", known.join(", "));
     }
     setup::programs(&PROGRAMS)?;
+    let wanted = |name: &str| names.is_empty() || names.contains(&name);
     // The benches start the programs by path.
-    check(cargo().args(["build", "--release", "--workspace", "--bins"]))?;
-    for (name, arguments) in
-        BENCHES.iter().filter(|(name, _)| names.is_empty() || names.contains(name))
-    {
+    let mut build = cargo();
+    build.args(["build", "--release", "--bins"]);
+    if names == ["monitor"] {
+        // Its own, and the one that hashes the passwords of its people.
+        build.args(["-p", "stratus-monitor", "-p", "stratus-repository"]);
+    } else {
+        build.arg("--workspace");
+    }
+    check(&mut build)?;
+    if wanted("monitor") {
+        setup::pyone()?;
+    }
+    for (name, arguments) in BENCHES.iter().filter(|(name, _)| wanted(name)) {
         println!("== {name}");
         check(cargo().args(*arguments))?;
     }

@@ -4,6 +4,7 @@ use crate::run::{cargo, check, output, target};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -12,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 pub(crate) enum Until {
     /// Ends when everything was shown.
     Done,
-    /// Leaves the repository running until Ctrl-C, to be looked at in a browser.
+    /// Leaves the services running until Ctrl-C, to be looked at in a browser.
     Interrupted,
 }
 
@@ -34,6 +35,10 @@ pub(crate) fn run(until: Until) -> Result<()> {
         "stratus-client",
         "-p",
         "stratus-manifest-cli",
+        "-p",
+        "stratus-monitor",
+        "-p",
+        "stratus-tests",
         "--bins",
     ]))?;
     let folder = Folder::new()?;
@@ -44,11 +49,14 @@ pub(crate) fn run(until: Until) -> Result<()> {
     demo.find_and_pull(&server.url)?;
     let cache = demo.cache(&server.url)?;
     demo.pull_near(&server.url, &cache)?;
-    drop(cache);
     demo.tampered(&server.url)?;
+    let cloud = demo.cloud()?;
+    let monitor = demo.monitor(&cloud.url, &server.url, &cache.url)?;
     demo.next_steps(&server.url, until);
     if until == Until::Interrupted {
-        println!("\nThe repository runs at {} until you press Ctrl-C.", server.url);
+        println!("\nUntil you press Ctrl-C these run, with the login `signer` and `{PASSWORD}`:");
+        println!("   {}   the repository", server.url);
+        println!("   {}   the monitor, of a SIMULATED cloud", monitor.url);
         wait_for_interrupt(server)?;
     }
     Ok(())
@@ -126,11 +134,16 @@ impl Demo<'_> {
     }
 
     fn start(&self, program: &str, site: &str) -> Result<Server> {
-        println!("   $ {program} --config {site}");
+        self.start_with(program, &["--config", site], Stdio::null())
+    }
+
+    fn start_with(&self, program: &str, arguments: &[&str], input: Stdio) -> Result<Server> {
+        println!("   $ {program} {}", quoted(arguments));
         let log = self.folder.join(format!("{program}.log"));
         let mut child = self
             .command(program)
-            .args(["--config", site])
+            .args(arguments)
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log)?)
             .spawn()
@@ -218,6 +231,38 @@ impl Demo<'_> {
         )
     }
 
+    /// The cloud that the monitor looks at: a program of the tests that talks as OpenNebula does.
+    fn cloud(&self) -> Result<Server> {
+        println!("\n8. The monitor of a small site");
+        println!(
+            "   The cloud is SIMULATED: a stand-in for OpenNebula with 12 hosts and 95 machines"
+        );
+        println!(
+            "   that do not exist, some of them in trouble. The repository and the cache are real."
+        );
+        self.start_with("simulated-cloud", &[], Stdio::piped())
+    }
+
+    fn monitor(&self, cloud: &str, repository: &str, cache: &str) -> Result<Server> {
+        let site = MONITOR
+            .replace("CLOUD", cloud)
+            .replace("REPOSITORY", repository)
+            .replace("CACHE", cache);
+        fs::write(self.folder.join("monitor.toml"), site)?;
+        let secret = self.folder.join("one_auth");
+        fs::write(&secret, "oneadmin:demo-only\n")?;
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
+        let arguments = ["--config", "monitor.toml", "status"];
+        println!("   $ stratus-monitor {}", quoted(&arguments));
+        let status =
+            self.command("stratus-monitor").args(arguments).stdin(Stdio::null()).status()?;
+        if status.code() != Some(1) {
+            bail!("stratus-monitor did not see the troubles of the simulated cloud: {status}");
+        }
+        println!("   exit code 1: something at the (simulated) site is broken");
+        self.start("stratus-monitor", "monitor.toml")
+    }
+
     fn next_steps(&self, url: &str, until: Until) {
         println!("\nTry next:");
         println!("   cargo xtask test                       proves the rest, with real servers");
@@ -232,7 +277,7 @@ impl Demo<'_> {
             );
         } else {
             println!(
-                "   cargo xtask demo                       the same, and leaves the repository running for your browser"
+                "   cargo xtask demo                       the same, and leaves repository and monitor running for your browser"
             );
             println!("   cargo run --bin stratus-repository -- --help");
         }
@@ -282,6 +327,25 @@ size = "1 GiB"
 prefix = "/"
 url = "REPOSITORY"
 ca = "server.crt"
+"#;
+
+const MONITOR: &str = r#"[monitor]
+listen = "127.0.0.1:0"
+title = "Demo site (simulated cloud)"
+endpoint = "CLOUD"
+auth_file = "one_auth"
+data = "monitor"
+interval = "5 s"
+certificates = ["server.crt"]
+services_ca = "server.crt"
+[repository]
+url = "REPOSITORY"
+[cache]
+url = "CACHE"
+[identity]
+password_file = "users.htpasswd"
+[identity.people."signer"]
+administrator = true
 "#;
 
 /// A service while it runs; ended when dropped.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 31] = [
+const PROGRAMS: [(&str, &str); 32] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -28,6 +28,8 @@ const PROGRAMS: [(&str, &str); 31] = [
     ("openvpn", "openvpn"),
     ("bash", "bash"),
     ("python3", "python3"),
+    // Clocks that are set, and days that pass.
+    ("faketime", "faketime"),
     // Whole hosts, and packages for them.
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
@@ -210,6 +212,22 @@ fn apel() -> Result<()> {
     check(&mut unpack)?;
     std::fs::remove_file(&archive)?;
     Ok(())
+}
+
+/// OpenNebula's Python package in an environment of its own, for the monitor's bench.
+pub(crate) fn pyone() -> Result<()> {
+    let folder = tools().join("pyone");
+    if folder.join("done").is_file() {
+        return Ok(());
+    }
+    println!("installing the Python package pyone into {}", folder.display());
+    let python = find("python3").context("there is no python3")?;
+    check(Command::new(python).args(["-m", "venv", "--without-pip"]).arg(&folder))?;
+    let mut install = Command::new(pip()?);
+    install.arg("--python").arg(folder.join("bin/python"));
+    install.args(["install", "--quiet", "--disable-pip-version-check", "pyone==7.2.0"]);
+    check(&mut install)?;
+    std::fs::write(folder.join("done"), "").context("the environment cannot be written")
 }
 
 fn pip() -> Result<PathBuf> {

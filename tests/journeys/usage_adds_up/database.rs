@@ -103,3 +103,12 @@ impl Apel {
         out.good().stdout
     }
 }
+
+/// The messages of a queue as rows of the table `records`, read by `dirq` and by their lines.
+pub(crate) fn rows(queue: &Path) -> String {
+    let modules = tools().join("python");
+    assert!(modules.join("dirq").is_dir(), "dirq is installed; `cargo xtask setup` does that");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("journeys/usage_adds_up/rows.py");
+    let mut python = tool("python3", "python3");
+    run(python.arg(script).arg(modules).arg(queue)).good().stdout
+}

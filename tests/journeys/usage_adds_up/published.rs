@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::database::{Apel, Database};
+use crate::database::{Apel, Database, rows};
 use crate::history::{Stay, answer, busy, time};
 use crate::site::Site;
 
@@ -43,6 +43,11 @@ fn summarised(database: &Database) -> BTreeMap<(i64, String), i64> {
         "SELECT Month, GlobalUserName, SUM(WallDuration) FROM VCloudSummaries WHERE Year = 2026 \
          GROUP BY Month, GlobalUserName HAVING SUM(WallDuration) <> 0",
     );
+    by_month(&text)
+}
+
+/// Rows of month, name and seconds.
+fn by_month(text: &str) -> BTreeMap<(i64, String), i64> {
     let row = |line: &str| {
         let mut fields = line.split('\t');
         let mut next = || fields.next().unwrap().to_owned();
@@ -88,12 +93,51 @@ async fn each_record_is_published_once_and_a_correction_again() {
     site.play(&answer(&stays));
     let recent = site.accounting("feed --json").good();
     assert!(recent.stdout.contains("\"records\":0"), "long ago: {}", recent.stdout);
-    site.accounting("feed --everything").good();
+    // A day later the feed asks for everything by itself.
+    let later = site.accounting_later("+24h", "feed --json").good();
+    assert!(later.stdout.contains("\"restated\":1"), "{}", later.stdout);
     let corrected = site.accounting(&publish).good();
     assert!(corrected.stderr.contains("in 1 messages; "), "{}", corrected.stderr);
     let new: Vec<_> = messages(&queue).into_iter().filter(|f| !first.contains(f)).collect();
     assert!(text(&new).contains("MachineName: vm-7\n"), "{}", text(&new));
     assert_eq!(text(&new).matches("MachineName").count(), text(&new).matches("vm-7\n").count());
+}
+
+/// A database that keeps one record for each machine and month and takes the difference from the month
+/// before, as APEL's rule is, comes to our sums; with corrections, and while months go by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_comes_to_the_same_sums_by_apels_rule() {
+    let database = Database::start();
+    database.query("", "CREATE DATABASE site");
+    database.query(
+        "site",
+        "CREATE TABLE records (vm CHAR(36), year INT, month INT, user VARCHAR(255), wall BIGINT, \
+         cpu BIGINT, PRIMARY KEY (vm, year, month))",
+    );
+    let site = Site::start().await;
+    let queue = site.path().join("outgoing");
+    let mut stays = busy(60);
+    let last = time("2026-12-01");
+    for until in [time("2026-09-10"), time("2026-10-20"), last, last + 1] {
+        if until > last {
+            // What a correction took away is no longer in the sums.
+            let mended = stays.iter().rposition(|stay| stay.vm == 7).unwrap();
+            stays[mended].to -= 1;
+        }
+        let known: Vec<Stay> = stays.iter().filter(|s| s.to <= until).cloned().collect();
+        site.play(&answer(&known));
+        site.accounting("feed --everything").good();
+        site.accounting(&format!("publish --to {}", queue.display())).good();
+        database.query("site", &rows(&queue));
+        assert_eq!(messages(&queue), [] as [PathBuf; 0], "dirq took every message");
+        let sums = database.query(
+            "site",
+            "SELECT month, user, SUM(wall - earlier) FROM (SELECT *, COALESCE(LAG(wall) OVER \
+             (PARTITION BY vm ORDER BY year, month), 0) AS earlier FROM records) AS each_month \
+             GROUP BY month, user HAVING SUM(wall - earlier) <> 0",
+        );
+        assert_eq!(by_month(&sums), reported(&site), "until {until}");
+    }
 }
 
 /// APEL's own parser, database and summaries come to our sums, month by month.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use stratus_tests::oned::{Delays, Oned, Settings};
-use stratus_tests::{Output, program, run};
+use stratus_tests::{Output, program, run, tool};
 
 pub(crate) const AUTH: &str = "oneadmin:opennebula";
 
@@ -72,6 +72,14 @@ impl Site {
 
     pub(crate) fn accounting(&self, arguments: &str) -> Output {
         run(&mut self.command(arguments))
+    }
+
+    /// The same at another time, such as `+24h`.
+    pub(crate) fn accounting_later(&self, shift: &str, arguments: &str) -> Output {
+        let command = self.command(arguments);
+        let mut shifted = tool("faketime", "faketime");
+        shifted.args(["-f", shift]).arg(command.get_program()).args(command.get_args());
+        run(&mut shifted)
     }
 
     pub(crate) fn report(&self, arguments: &str) -> serde_json::Value {

@@ -154,8 +154,13 @@ impl Browser {
 
     /// How wide the window is, in CSS pixels.
     pub fn width(&self, pixels: u32) {
+        self.size(pixels, 900);
+    }
+
+    /// How wide and high the window is, in CSS pixels.
+    pub fn size(&self, width: u32, height: u32) {
         let size =
-            json!({ "width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
     }
 
@@ -171,7 +176,19 @@ impl Browser {
     /// # Panics
     /// It cannot be written.
     pub fn picture(&self, file: &Path) {
-        let all = json!({ "format": "png", "captureBeyondViewport": true });
+        self.capture(file, true);
+    }
+
+    /// Writes a picture of what the window shows.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn view(&self, file: &Path) {
+        self.capture(file, false);
+    }
+
+    fn capture(&self, file: &Path, beyond: bool) {
+        let all = json!({ "format": "png", "captureBeyondViewport": beyond });
         let taken = self.devtools("Page.captureScreenshot", &all);
         let data = taken["data"].as_str().expect("a picture");
         std::fs::write(file, decode(data)).expect("the picture is written");

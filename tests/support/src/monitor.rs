@@ -1,7 +1,7 @@
 //! A real `stratus-monitor` on loopback.
 
-use crate::PASSWORD;
 use crate::programs::{Output, program, run};
+use crate::{Browser, PASSWORD};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -14,6 +14,10 @@ use tempfile::TempDir;
 /// How long the monitor may take to see something.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The usual people.
+const PEOPLE: &str = "[identity]\npassword_file = \"users.htpasswd\"\n\
+    [identity.people.\"admin\"]\nadministrator = true\n";
+
 /// What a monitor is started with.
 #[derive(Clone, Debug, Default)]
 pub struct MonitorSetup {
@@ -23,6 +27,10 @@ pub struct MonitorSetup {
     pub monitor: String,
     /// Sections after it.
     pub sections: String,
+    /// The sections `[identity]` instead of the usual people.
+    pub identity: Option<String>,
+    /// Variables of its environment.
+    pub environment: Vec<(&'static str, String)>,
     /// Size of a file system of its own for the data; only the monitor sees it.
     pub small_disk: Option<&'static str>,
 }
@@ -65,10 +73,11 @@ impl Monitor {
         crate::programs::private(&folder.path().join("one_auth"));
         let site = format!(
             "[monitor]\nlisten = \"127.0.0.1:0\"\nendpoint = \"{}\"\nauth_file = \"one_auth\"\n\
-             data = \"data\"\ninterval = \"1 s\"\n{}\n{}\n\
-             [identity]\npassword_file = \"users.htpasswd\"\n\
-             [identity.people.\"admin\"]\nadministrator = true\n",
-            setup.oned, setup.monitor, setup.sections
+             data = \"data\"\ninterval = \"1 s\"\n{}\n{}\n{}\n",
+            setup.oned,
+            setup.monitor,
+            setup.sections,
+            setup.identity.as_deref().unwrap_or(PEOPLE)
         );
         write("site.toml", &site);
         let runtime =
@@ -140,6 +149,7 @@ impl Monitor {
     pub fn command(&self) -> Command {
         let mut command = program("stratus-monitor");
         command.current_dir(self.folder.path());
+        command.envs(self.setup.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -176,6 +186,83 @@ impl Monitor {
         fs::read_to_string(self.path("monitor.log")).unwrap_or_default()
     }
 
+    /// Writes hours of history, as `installer/monitor/src/history/ring.rs` keeps it, so that there are
+    /// charts to look at, and starts anew.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn write_history(&mut self) {
+        self.kill();
+        let folder = self.path("data/history");
+        let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("history").as_secs())
+            .expect("history");
+        let write = |name: &str, columns: usize, width: usize, figure: &dyn Fn(i64) -> Vec<u8>| {
+            let block_bytes = 8 + columns * 60 * width;
+            let mut file = vec![0; 25 * block_bytes];
+            for minute in now / 60 - 20 * 60..now / 60 {
+                let (number, slot) = (minute / 60, usize::try_from(minute % 60).expect("history"));
+                let at = usize::try_from(number % 25).expect("history") * block_bytes;
+                file[at..at + 8].copy_from_slice(&number.to_le_bytes());
+                let place = at + 8 + slot * width;
+                file[place..place + width].copy_from_slice(&figure(minute));
+            }
+            fs::write(folder.join(format!("{name}-minutes.0")), file).expect("history");
+            fs::write(folder.join(format!("{name}.columns")), format!("0 0 0 {now}\n"))
+                .expect("history");
+        };
+        write("site", 1, 16, &|minute| {
+            let wave = ((minute % 300) as f32 / 47.0).sin();
+            let figures = [850.0 + wave * 40.0, 6.0 + wave * 6.0, 3.0, 40.0 + wave * 5.0];
+            figures.iter().flat_map(|f: &f32| (!f.to_bits()).to_le_bytes()).collect()
+        });
+        write("hosts", 64, 4, &|minute| {
+            let busy = u8::try_from(30 + minute % 50).expect("history");
+            vec![60, busy, 70, busy / 2 + 20]
+        });
+        self.restart();
+    }
+
+    /// Writes a report of a VPN with two burst nodes into `vpn.json`, as `stratus-vpn status --to`
+    /// writes it.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn write_vpn_report(&self) {
+        let node = |name: &str, last: u8, more: &str| {
+            format!(
+                "{{\"name\":\"{name}\",\"address\":\"10.0.1.{last}\",\"mac\":\"02:00:0a:00:01:{last:02x}\",\
+                 \"certificate_expires\":\"2028-11-21T10:00:00Z\",\"joined\":null,\"token_expires\":null,\
+                 {more}}}"
+            )
+        };
+        let since = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(5);
+        let here = format!(
+            "\"session\":{{\"since\":\"{since}\",\"peer\":\"203.0.113.7:41194\",\"received\":73400320,\
+             \"sent\":1288490188,\"cipher\":\"AES-256-GCM\"}},\"last_error\":null"
+        );
+        let away = format!(
+            "\"session\":null,\"last_error\":{{\"at\":\"{since}\",\"peer\":\"203.0.113.9:50001\",\
+             \"reason\":\"the node went silent\"}}"
+        );
+        let report = format!(
+            "{{\"running\":true,\"attention\":[\"the revocation list ends in 3 days\"],\
+             \"authority_expires\":\"2036-11-21T10:00:00Z\",\"server_expires\":\"2027-11-21T10:00:00Z\",\
+             \"list_expires\":\"2026-12-21T10:00:00Z\",\"clients\":[{},{}],\"strangers\":[]}}",
+            node("burst1", 20, &here),
+            node("burst2", 21, &away)
+        );
+        fs::write(self.path("vpn.json"), report).expect("a report");
+    }
+
+    /// Logs in on its page.
+    pub fn log_in(&self, browser: &Browser, login: &str) {
+        browser.goto(&format!("{}/login", self.url));
+        browser.fill("input[name=login]", login);
+        browser.fill("input[name=password]", PASSWORD);
+        browser.click("form.stack button");
+        browser.wait_for("Log out");
+    }
+
     /// Status and text of a GET with these headers.
     ///
     /// # Panics
@@ -192,9 +279,15 @@ impl Monitor {
         })
     }
 
+    /// Status and JSON, or the fault, that a login with a password gets.
+    pub fn knock(&self, login: &str, password: &str, path: &str) -> (u16, String) {
+        let proof = basic(login, password);
+        self.get_with(path, &[("authorization", &proof), ("accept", "application/json")])
+    }
+
     /// A page as somebody sees it.
     pub fn page(&self, login: &str, path: &str) -> (u16, String) {
-        self.get_with(path, &[("authorization", &basic(login)), ("accept", "text/html")])
+        self.get_with(path, &[("authorization", &basic(login, PASSWORD)), ("accept", "text/html")])
     }
 
     /// The same as JSON.
@@ -202,7 +295,7 @@ impl Monitor {
     /// # Panics
     /// It is none.
     pub fn json(&self, login: &str, path: &str) -> Value {
-        let headers = [("authorization", &*basic(login)), ("accept", "application/json")];
+        let headers = [("authorization", &*basic(login, PASSWORD)), ("accept", "application/json")];
         let (status, text) = self.get_with(path, &headers);
         assert_eq!(status, 200, "{path}: {text}");
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}: {text}"))
@@ -231,7 +324,7 @@ impl Drop for Monitor {
     }
 }
 
-fn basic(login: &str) -> String {
+fn basic(login: &str, password: &str) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    format!("Basic {}", STANDARD.encode(format!("{login}:{PASSWORD}")))
+    format!("Basic {}", STANDARD.encode(format!("{login}:{password}")))
 }

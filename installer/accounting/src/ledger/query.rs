@@ -73,6 +73,14 @@ const RUNNING: &str = "
     ORDER BY e.vm, e.born, e.seq";
 
 impl Ledger {
+    /// When it was last fed from the beginning of time on.
+    pub async fn last_whole_feed(&self) -> Result<Option<i64>, LedgerError> {
+        sqlx::query_scalar("SELECT max(at) FROM feed WHERE window_from = 0")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(self.fail())
+    }
+
     /// The last feed, if there was one.
     pub async fn last_feed(&self) -> Result<Option<FeedTime>, LedgerError> {
         let row: Option<(i64, i64, i64)> =

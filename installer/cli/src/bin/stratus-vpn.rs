@@ -104,7 +104,11 @@ enum Task {
         token_days: u16,
     },
     /// Show who is connected, and what needs attention
-    Status,
+    Status {
+        /// Write it to a file as JSON instead, at once, for the monitor
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
     /// Exchange keys; old and new nodes work meanwhile
     Rotate {
         /// What
@@ -165,7 +169,7 @@ fn main() -> ExitCode {
                 let (name, form, output) = (&name, form.into(), output.as_deref());
                 vpn::bundle(&options, BundleChoice { name, form, path_mtu, token_validity, output })
             }
-            Task::Status => vpn::status(&options),
+            Task::Status { to } => vpn::status(&options, to.as_deref()),
             Task::Rotate { what, finish, force, restart } => {
                 vpn::rotate(&options, rotation(what, finish, force)?, restart)
             }

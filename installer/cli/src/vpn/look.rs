@@ -5,11 +5,12 @@ use super::failures::failed;
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use std::path::Path;
 use stratus_overlay::joined;
 use stratus_overlay::management::{Management, ManagementError};
 use stratus_overlay::register::{Handed, Register};
 use stratus_overlay::status::{ClientReport, Report, Seen, connected, events, report};
-use stratus_terminal::{Exit, Failure, note, print_json, print_line, warn};
+use stratus_terminal::{AtomicFile, Exit, Failure, note, print_json, print_line, warn};
 
 /// `list`: the register.
 pub fn list(options: &Options) -> Result<Exit> {
@@ -52,17 +53,18 @@ pub fn list(options: &Options) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// `status`: who is connected, and what needs attention. Exit code 5 where the server does not
-/// answer; the register is shown all the same.
-pub fn status(options: &Options) -> Result<Exit> {
+/// `status`: who is connected, and what needs attention; printed, or as JSON into the file `to`, for
+/// those who may not look themselves. Exit code 5 where the server does not answer; the register is
+/// shown all the same.
+pub fn status(options: &Options, to: Option<&Path>) -> Result<Exit> {
     let register = Register::load(&options.directory).map_err(failed)?;
     let mut seen = notes(options, &register)?;
     let asked = ask(options, &mut seen);
     let report = report(&register, &seen, Timestamp::now());
-    if options.json {
-        print_json(&report)?;
-    } else {
-        show(&report)?;
+    match to {
+        Some(file) => write(&report, file)?,
+        None if options.json => print_json(&report)?,
+        None => show(&report)?,
     }
     match asked {
         Ok(()) => Ok(Exit::Done),
@@ -71,6 +73,14 @@ pub fn status(options: &Options) -> Result<Exit> {
             Err(failure.because(error).into())
         }
     }
+}
+
+fn write(report: &Report, file: &Path) -> Result<()> {
+    let text = serde_json::to_vec(report)?;
+    AtomicFile::write(file, &text).map_err(|error| {
+        let message = format!("cannot write `{}`", file.display());
+        Failure::new(Exit::Failed, message).because(error).into()
+    })
 }
 
 fn ask(options: &Options, seen: &mut Seen) -> Result<(), ManagementError> {

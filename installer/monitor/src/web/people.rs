@@ -1,10 +1,10 @@
-//! Who uses the site, and the burst nodes.
+//! Who uses the site.
 
 use super::App;
 use super::caller::Caller;
 use super::fault::Fault;
 use super::render::{short, show};
-use crate::figures::{cores, hundredths, lasts, mib};
+use crate::figures::{cores, hundredths, mib};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -110,36 +110,4 @@ impl Use {
         }
         self.disk_mib = self.disk_mib.saturating_add(machine.disk_mib);
     }
-}
-
-#[derive(Serialize)]
-struct Burst {
-    nodes: Vec<Node>,
-}
-
-#[derive(Serialize)]
-struct Node {
-    name: String,
-    address: String,
-    connected: String,
-}
-
-/// `GET /burst`.
-pub(super) async fn burst(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    caller.administrator()?;
-    let state = app.hub.state();
-    let node = |n: &stratus_monitor_state::Burst| Node {
-        name: short(&n.name, 80),
-        address: n.address.clone(),
-        connected: n.connected.map_or_else(
-            || "not connected".to_owned(),
-            |at| format!("for {}", lasts(state.at - at)),
-        ),
-    };
-    let burst = Burst { nodes: state.burst.iter().map(node).collect() };
-    show(&app, &caller, &headers, ("burst", "burst.html"), &burst)
 }

@@ -6,7 +6,7 @@ use crate::register::{Client, Handed, LIST_RENEWAL, Register, after};
 use crate::serial::Serial;
 use crate::token::Joined;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct Seen {
 }
 
 /// The state of an overlay.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Whether the server answers.
     pub running: bool,
@@ -49,7 +49,7 @@ pub struct Report {
 }
 
 /// A burst node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientReport {
     /// Its name.
     pub name: HostName,
@@ -70,7 +70,7 @@ pub struct ClientReport {
 }
 
 /// A session.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// Since when.
     pub since: Timestamp,
@@ -85,7 +85,7 @@ pub struct Session {
 }
 
 /// Something that went wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// When.
     pub at: Timestamp,
@@ -96,7 +96,7 @@ pub struct Trouble {
 }
 
 /// An error of a machine that is no burst node, or no longer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stranger {
     /// The name that it showed.
     pub name: Option<String>,

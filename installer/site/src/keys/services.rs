@@ -20,7 +20,7 @@ const ALERTS: &str = "monitor.alerts";
 
 // One row for each key, as wide as it is.
 #[rustfmt::skip]
-pub(super) const KEYS: [Key; 132] = [
+pub(super) const KEYS: [Key; 133] = [
     theirs(ID, "password_file", Text, Nothing, "File of logins and hashed passwords, for a site without a directory", "\"users\""),
     theirs(ID, "people", Tables, Nothing, "More about single people", "[identity.people.\"alice\"]"),
     theirs(ID, "bind_subjects", Flag, Means("true with a directory"), "Whether a login may publish only what its own certificate endorses", "true"),
@@ -130,6 +130,7 @@ pub(super) const KEYS: [Key; 132] = [
     theirs(MONITOR, "title", Text, Value("\"Site monitor\""), "Name shown on the pages", "\"Cloud of Example\""),
     theirs(MONITOR, "certificates", Texts, Nothing, "Certificate files whose end is watched, PEM", "[\"/etc/stratus/server.crt\"]"),
     theirs(MONITOR, "disks", Texts, Nothing, "Folders whose file systems are watched, beside `data`", "[\"/var/lib/one\"]"),
+    theirs(MONITOR, "vpn_report", Text, Nothing, "The VPN's report, as `stratus-vpn status --to` writes it", "\"/run/stratus/vpn.json\""),
     theirs(MONITOR, "services_ca", Text, Means("the system's authorities"), "PEM certificates of the authority of the repository and the cache", "\"ca.pem\""),
     theirs(MONITOR, "viewers", Number, Value("1000"), "Open pages that are kept up to date at once; others are read by hand", "200"),
     theirs(MONITOR, "connections", Number, Value("4096"), "Most connections at once", "1000"),
