@@ -2,38 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use stratus_tests::{Browser, Cache, FaultyOrigin, Page, Readers};
-
-/// axe-core, where `cargo xtask test` puts it.
-fn axe() -> String {
-    let tools = std::env::var_os("STRATUS_TOOLS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("tools"),
-        PathBuf::from,
-    );
-    fs::read_to_string(tools.join("axe.min.js"))
-        .expect("axe-core is installed; `cargo xtask setup` does that")
-}
-
-/// Looks at the page as people with different eyes and screens meet it.
-fn check(browser: &Browser, axe: &str, name: &str) {
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
-    fs::create_dir_all(&pictures).unwrap();
-    for (look, dark, width) in
-        [("light", false, 1280), ("dark", true, 1280), ("narrow", false, 320)]
-    {
-        browser.width(width);
-        browser.dark(dark);
-        browser.picture(&pictures.join(format!("{name}-{look}.png")));
-        let faults = browser.faults(axe);
-        assert!(faults.is_empty(), "{name}, {look}:\n{}", faults.join("\n"));
-        let sideways = browser.script(
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
-        );
-        assert_eq!(sideways, 0, "{name}, {look} scrolls sideways");
-    }
-}
 
 #[test]
 fn an_administrator_sees_what_is_stored() {
@@ -44,10 +13,10 @@ fn an_administrator_sees_what_is_stored() {
         origin.put(&path, Page::new(vec![7; 2 << 20]));
     }
     let cache = Cache::before(&origin.url());
-    let (browser, axe) = (Browser::start(), axe());
+    let browser = Browser::start();
     browser.goto(&format!("{}/-/cache/", cache.url()));
     browser.wait_for("Nothing is stored yet");
-    check(&browser, &axe, "cache-empty");
+    browser.check("cache-empty");
     let readers = Readers::new();
     for number in 0..3 {
         let path =
@@ -56,5 +25,5 @@ fn an_administrator_sees_what_is_stored() {
     }
     browser.goto(&format!("{}/-/cache/", cache.url()));
     browser.wait_for("image-2-1.0.img.gz");
-    check(&browser, &axe, "cache");
+    browser.check("cache");
 }

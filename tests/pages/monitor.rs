@@ -2,19 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use stratus_tests::{Browser, Cloud, Monitor, MonitorSetup};
-
-/// axe-core, where `cargo xtask test` puts it.
-fn axe() -> String {
-    let tools = std::env::var_os("STRATUS_TOOLS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("tools"),
-        PathBuf::from,
-    );
-    fs::read_to_string(tools.join("axe.min.js"))
-        .expect("axe-core is installed; `cargo xtask setup` does that")
-}
 
 /// A site with a bit of everything that goes wrong.
 fn troubled() -> Cloud {
@@ -39,26 +27,6 @@ fn troubled() -> Cloud {
     cloud
 }
 
-fn check(browser: &Browser, axe: &str, name: &str) {
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
-    fs::create_dir_all(&pictures).unwrap();
-    for (look, dark, width) in
-        [("light", false, 1280), ("dark", true, 1280), ("narrow", false, 320)]
-    {
-        browser.width(width);
-        browser.dark(dark);
-        browser.picture(&pictures.join(format!("monitor-{name}-{look}.png")));
-        let faults = browser.faults(axe);
-        assert!(faults.is_empty(), "{name}, {look}:\n{}", faults.join("\n"));
-        let sideways = browser.script(
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
-        );
-        assert_eq!(sideways, 0, "{name}, {look} scrolls sideways");
-    }
-    browser.width(1280);
-    browser.dark(false);
-}
-
 #[test]
 fn every_page_is_for_everybody() {
     let cloud = troubled();
@@ -74,14 +42,14 @@ fn every_page_is_for_everybody() {
     monitor.write_history();
     monitor.until("/", |o| o["concerns"].as_array().unwrap().len() > 4);
     assert_eq!(monitor.json("admin", "/")["charts"].as_array().unwrap().len(), 2);
-    let (browser, axe) = (Browser::start(), axe());
+    let browser = Browser::start();
     browser.goto(&format!("{}/vms?state=failed", monitor.url()));
     browser.wait_for("Password");
-    check(&browser, &axe, "login");
+    browser.check("monitor-login");
     monitor.log_in(&browser, "admin");
     let show = |path: &str, name: &str| {
         browser.goto(&format!("{}{path}", monitor.url()));
-        check(&browser, &axe, name);
+        browser.check(&format!("monitor-{name}"));
     };
     monitor.until("/vms/17", |vm| !vm["stays"].as_array().unwrap().is_empty());
     show("/", "overview");
@@ -114,11 +82,11 @@ fn a_user_sees_their_machines_and_the_page_keeps_itself_up_to_date() {
     let cloud = Cloud::start(3, 30);
     let monitor = Monitor::of(&cloud.url());
     monitor.until("/", |o| o["read_at"].as_i64().unwrap() > 0);
-    let (browser, axe) = (Browser::start(), axe());
+    let browser = Browser::start();
     monitor.log_in(&browser, "alice");
     browser.wait_for("10 machines run");
     assert!(!browser.text().contains("Hosts"), "{}", browser.text());
-    check(&browser, &axe, "overview-user");
+    browser.check("monitor-overview-user");
     let error = "Sat Nov 21 00:17:23 2026: DEPLOY: no such bridge";
     cloud.machine(3, |m| (m.state, m.error) = ((3, 36), error.into()));
     // Without anybody touching it.

@@ -1,20 +1,8 @@
 //! The pages of the repository in a real browser: what people do on them, and whether everybody can.
 
-#![expect(clippy::unwrap_used, reason = "a test helper")]
-
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use stratus_tests::{Appliance, Browser, PASSWORD, Repository, disk, run};
-
-/// axe-core, where `cargo xtask test` puts it.
-fn axe() -> String {
-    let tools = std::env::var_os("STRATUS_TOOLS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("tools"),
-        PathBuf::from,
-    );
-    fs::read_to_string(tools.join("axe.min.js"))
-        .expect("axe-core is installed; `cargo xtask setup` does that")
-}
 
 fn upload(repository: &Repository, appliance: &Appliance) {
     let files = [appliance.image.as_os_str(), appliance.manifest.as_os_str()];
@@ -44,34 +32,13 @@ fn full() -> (Repository, Appliance) {
     (repository, first)
 }
 
-/// Checks a page as people with different eyes and screens meet it.
-fn check(browser: &Browser, axe: &str, name: &str) {
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
-    fs::create_dir_all(&pictures).unwrap();
-    for (look, dark, width) in
-        [("light", false, 1280), ("dark", true, 1280), ("narrow", false, 320)]
-    {
-        browser.width(width);
-        browser.dark(dark);
-        browser.picture(&pictures.join(format!("{name}-{look}.png")));
-        let faults = browser.faults(axe);
-        assert!(faults.is_empty(), "{name}, {look}:\n{}", faults.join("\n"));
-        let sideways = browser.script(
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
-        );
-        assert_eq!(sideways, 0, "{name}, {look} scrolls sideways");
-    }
-    browser.width(1280);
-    browser.dark(false);
-}
-
 #[test]
 fn every_page_is_for_everybody() {
     let (repository, deprecated) = full();
-    let (browser, axe) = (Browser::start(), axe());
+    let browser = Browser::start();
     let show = |path: &str, name: &str| {
         browser.goto(&format!("{}{path}", repository.url()));
-        check(&browser, &axe, name);
+        browser.check(name);
     };
     show("/", "catalogue");
     show("/?q=nothing-of-the-kind", "catalogue-empty");
@@ -86,7 +53,7 @@ fn every_page_is_for_everybody() {
     show("/images/base/nothing/1.0/", "not-found");
     log_in(&browser, &repository, "wrong");
     browser.wait_for("wrong");
-    check(&browser, &axe, "login-fault");
+    browser.check("login-fault");
     log_in(&browser, &repository, PASSWORD);
     browser.wait_for("Log out");
     show("/upload", "upload");
@@ -94,16 +61,16 @@ fn every_page_is_for_everybody() {
     browser.fill("input[name=note]", "nightly build");
     browser.click("form.stack button");
     browser.wait_for("shown this once");
-    check(&browser, &axe, "account-token");
+    browser.check("account-token");
 }
 
 #[test]
 fn an_empty_repository_says_what_to_do() {
     let repository = Repository::start();
-    let (browser, axe) = (Browser::start(), axe());
+    let browser = Browser::start();
     browser.goto(repository.url());
     browser.wait_for("Publish the first appliance");
-    check(&browser, &axe, "catalogue-first");
+    browser.check("catalogue-first");
 }
 
 #[test]

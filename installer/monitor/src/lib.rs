@@ -16,7 +16,6 @@ mod diary;
 mod figures;
 pub mod history;
 mod hub;
-pub mod logging;
 pub mod probes;
 mod service;
 pub mod settings;

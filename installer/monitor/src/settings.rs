@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stratus_monitor_state::Severity;
 use stratus_sections::{Invalid, Section, SiteText};
+use stratus_service::Log;
 use url::Url;
 
 /// Everything the monitor is told.
@@ -48,17 +49,6 @@ pub struct Settings {
     pub alerts: Option<Alerts>,
     /// Who people are.
     pub identity: stratus_identity::Settings,
-}
-
-/// Where the log goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Log {
-    /// Lines for people on standard error.
-    Text,
-    /// One JSON object a line on standard error.
-    Json,
-    /// The journal of systemd, with fields.
-    Journal,
 }
 
 /// Who hears of what needs attention.
@@ -178,7 +168,7 @@ impl Settings {
                 .duration("session")
                 .and_then(|d| SignedDuration::try_from(d).ok())
                 .unwrap_or(SignedDuration::from_hours(8)),
-            log: log(section),
+            log: Log::of(section),
             alerts: None,
             identity,
         }
@@ -228,18 +218,6 @@ fn listen(section: &Section<'_>, tls: bool) -> Vec<SocketAddr> {
         section.complain("listen", format!("`{address}` would be served without TLS"), Some(cure));
     }
     addresses
-}
-
-fn log(section: &Section<'_>) -> Log {
-    match section.text("log").as_deref() {
-        None | Some("text") => Log::Text,
-        Some("json") => Log::Json,
-        Some("journal") => Log::Journal,
-        Some(_) => {
-            section.complain("log", "`log` must be \"text\", \"json\" or \"journal\"", None);
-            Log::Text
-        }
-    }
 }
 
 /// Where the repository and the cache are, as their own sections say.

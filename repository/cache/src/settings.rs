@@ -13,6 +13,7 @@ use stratus_cache_policy::Options;
 use stratus_model::ByteCount;
 use stratus_repository_api::search::SearchQuery;
 use stratus_sections::{Invalid, Section, SiteText};
+use stratus_service::Log;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -108,17 +109,6 @@ pub struct Upstream {
     pub manifests: bool,
 }
 
-/// Where the log goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Log {
-    /// Lines for people on standard error.
-    Text,
-    /// One JSON object a line on standard error.
-    Json,
-    /// The journal of systemd, with fields.
-    Journal,
-}
-
 impl Upstream {
     /// The `Authorization` that requests carry.
     pub(crate) fn login(&self) -> Result<Option<HeaderValue>, UpstreamSetupError> {
@@ -203,7 +193,7 @@ impl Settings {
             idle: duration("idle", Duration::from_mins(1)),
             drain: duration("drain", Duration::from_secs(30)),
             scrub_every: duration("scrub_every", Duration::from_hours(24 * 7)),
-            log: log(section),
+            log: Log::of(section),
         }
     }
 }
@@ -220,18 +210,6 @@ fn tls(section: &Section<'_>) -> Option<(PathBuf, PathBuf)> {
         (None, Some(_)) => {
             section.complain("tls_key", "`tls_key` is given without `tls_certificate`", None);
             None
-        }
-    }
-}
-
-fn log(section: &Section<'_>) -> Log {
-    match section.text("log").as_deref() {
-        None | Some("text") => Log::Text,
-        Some("json") => Log::Json,
-        Some("journal") => Log::Journal,
-        Some(_) => {
-            section.complain("log", "`log` must be \"text\", \"json\" or \"journal\"", None);
-            Log::Text
         }
     }
 }

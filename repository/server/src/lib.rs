@@ -20,7 +20,6 @@ mod assets;
 mod audit;
 mod error;
 mod handlers;
-pub mod logging;
 mod metrics;
 mod pages;
 mod reading;

@@ -10,6 +10,7 @@ use stratus_login::settings as identity;
 use stratus_manifest::policy::{EndorserRule, PathPattern, Who};
 use stratus_model::{ByteCount, Layout, SubjectPattern};
 use stratus_sections::{Invalid, Section, SiteText};
+use stratus_service::Log;
 use url::Url;
 
 /// Everything the repository is told.
@@ -100,17 +101,6 @@ pub struct Limits {
     pub session: SignedDuration,
 }
 
-/// Where the log goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Log {
-    /// Lines for people on standard error.
-    Text,
-    /// One JSON object a line on standard error.
-    Json,
-    /// The journal of systemd, with fields.
-    Journal,
-}
-
 impl Settings {
     /// Reads both sections. `file` names the text in reports, and its folder is where relative
     /// paths start.
@@ -162,7 +152,7 @@ impl Settings {
                 .text("marketplace_prefix")
                 .unwrap_or_else(|| "Stratus ".to_owned()),
             identity,
-            log: log(section),
+            log: Log::of(section),
         };
         let parts = s3_section.into_iter().chain(limits_section).chain(endorser_sections).collect();
         Reading { settings, parts }
@@ -293,17 +283,5 @@ fn limits(section: Option<&Section<'_>>) -> Limits {
         drain: duration("drain", 30),
         session: SignedDuration::try_from(duration("session", 8 * 3600))
             .unwrap_or(SignedDuration::from_hours(8)),
-    }
-}
-
-fn log(section: &Section<'_>) -> Log {
-    match section.text("log").as_deref() {
-        None | Some("text") => Log::Text,
-        Some("json") => Log::Json,
-        Some("journal") => Log::Journal,
-        Some(_) => {
-            section.complain("log", "`log` must be \"text\", \"json\" or \"journal\"", None);
-            Log::Text
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Headless Chromium, driven by the W3C WebDriver protocol.
 
-use crate::programs::tool;
+use crate::programs::{tool, tools};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -194,8 +194,35 @@ impl Browser {
         std::fs::write(file, decode(data)).expect("the picture is written");
     }
 
+    /// Checks the page as people with different eyes and screens meet it: by axe-core, light, dark and
+    /// 320 pixels wide, where it may not scroll sideways. A picture of each is kept beside the build.
+    ///
+    /// # Panics
+    /// It is not for everybody; with what is wrong.
+    pub fn check(&self, name: &str) {
+        let pictures = tools().with_file_name("tmp").join("pages");
+        std::fs::create_dir_all(&pictures).expect("a folder for pictures");
+        for (look, dark, width) in
+            [("light", false, 1280), ("dark", true, 1280), ("narrow", false, 320)]
+        {
+            self.width(width);
+            self.dark(dark);
+            self.picture(&pictures.join(format!("{name}-{look}.png")));
+            let faults = self.faults();
+            assert!(faults.is_empty(), "{name}, {look}:\n{}", faults.join("\n"));
+            let sideways = self.script(
+                "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
+            );
+            assert_eq!(sideways, 0, "{name}, {look} scrolls sideways");
+        }
+        self.width(1280);
+        self.dark(false);
+    }
+
     /// What axe-core finds against WCAG 2.2 AA on the page: nothing, or a sentence for each fault.
-    pub fn faults(&self, axe: &str) -> Vec<String> {
+    fn faults(&self) -> Vec<String> {
+        let axe = std::fs::read_to_string(tools().join("axe.min.js"))
+            .expect("axe-core is installed; `cargo xtask setup` does that");
         let rules = r#"{ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }"#;
         let found = self.script(&format!(
             "{axe}; return axe.run(document, {rules}).then(r => r.violations.map(v => \

@@ -7,9 +7,9 @@ use secrecy::ExposeSecret;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use stratus_identity::{Scopes, Tokens};
-use stratus_monitor::{Service, Settings, logging, status};
-use stratus_terminal::{Exit, Failure, arguments, note, print_json, print_line, run_service};
-use tokio::signal::unix::{SignalKind, signal};
+use stratus_monitor::{Service, Settings, status};
+use stratus_service::{Signals, block_on, settings};
+use stratus_terminal::{Exit, arguments, note, print_json, print_line, run_service};
 
 /// Gives back what large pools took; docs/performance.md has figures of its use elsewhere.
 #[global_allocator]
@@ -84,15 +84,14 @@ enum TokenTask {
 fn main() -> ExitCode {
     run_service(|| {
         let arguments: Arguments = arguments();
-        let settings = settings(&arguments.config)?;
+        let settings = settings(&arguments.config, Settings::parse)?;
         match arguments.task.unwrap_or(Task::Serve) {
             Task::Check => {
                 note("the sections [monitor] and [identity] are good");
                 Ok(Exit::Done)
             }
             Task::Serve => {
-                logging::start(settings.log, std::env::var("STRATUS_LOG").ok().as_deref())
-                    .context("logging could not be started")?;
+                settings.log.start()?;
                 block_on(serve(settings))
             }
             Task::Status => block_on(show(settings, arguments.json)),
@@ -101,48 +100,11 @@ fn main() -> ExitCode {
     })
 }
 
-fn settings(file: &PathBuf) -> Result<Settings> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error)
-    })?;
-    Settings::parse(file, &text).map_err(|report| {
-        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display()))
-            .into()
-    })
-}
-
-fn block_on(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
-    tokio::runtime::Runtime::new().context("the runtime could not be started")?.block_on(work)
-}
-
 async fn serve(settings: Settings) -> Result<Exit> {
-    // Before anybody hears that it runs: who is told may end it at once.
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let signals = Signals::heard()?;
     let service = Service::open(settings)?;
-    for url in service.urls() {
-        print_line(&format!("listening on {url}"))?;
-    }
-    let reload = service.reloader();
-    let reloads = tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reload();
-        }
-    });
-    // Nobody may be waiting for these; that is not our failure.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let shutdown = async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    };
-    let served = service.run(shutdown).await;
-    reloads.abort();
-    served?;
-    Ok(Exit::Done)
+    let (urls, reload) = (service.urls(), service.reloader());
+    signals.serve(&urls, reload, |shutdown| service.run(shutdown)).await
 }
 
 async fn show(settings: Settings, json: bool) -> Result<Exit> {

@@ -64,6 +64,12 @@ impl Fault {
         fault
     }
 
+    /// The same, and the connection ends with the answer: whoever is refused is to take no place.
+    pub(crate) fn closing(mut self) -> Self {
+        self.headers.push((header::CONNECTION, HeaderValue::from_static("close")));
+        self
+    }
+
     pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
         let detail = "The monitor could not do this. Its log says why.";
         let mut fault = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed", detail);

@@ -26,7 +26,8 @@ struct Open {
 pub(super) async fn stream(State(app): State<App>, caller: Caller) -> Result<Response, Fault> {
     caller.required()?;
     let place = Arc::clone(&app.viewers).try_acquire_owned().map_err(|_| {
-        Fault::busy("As many pages as allowed are kept up to date; this one is read by hand.", 60)
+        let told = "As many pages as allowed are kept up to date; this one is read by hand.";
+        Fault::busy(told, 60).closing()
     })?;
     let open = Open { turns: app.hub.turns(), closing: app.closing.clone(), _place: place };
     let events = stream::unfold((app, open), async |(app, mut open)| {

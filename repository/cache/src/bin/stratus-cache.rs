@@ -1,18 +1,14 @@
 //! `stratus-cache`: keeps near what is far, and looks after it.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use stratus_cache::control::{Client, ControlError, Listed};
-use stratus_cache::settings::Log;
 use stratus_cache::{Service, Settings};
 use stratus_model::ByteCount;
+use stratus_service::{Signals, block_on, settings};
 use stratus_terminal::{Exit, Failure, arguments, note, print_line, run_service};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -81,73 +77,26 @@ enum Task {
 fn main() -> ExitCode {
     run_service(|| {
         let arguments: Arguments = arguments();
-        let settings = settings(&arguments.config)?;
-        let runtime = tokio::runtime::Runtime::new().context("the runtime could not be started")?;
+        let settings = settings(&arguments.config, Settings::parse)?;
         match arguments.task.unwrap_or(Task::Serve) {
             Task::Serve => {
-                log(settings.log).context("logging could not be started")?;
-                runtime.block_on(serve(settings))
+                settings.log.start()?;
+                block_on(serve(settings))
             }
             Task::Check => {
                 note("the section [cache] is good");
                 Ok(Exit::Done)
             }
-            task => runtime.block_on(command(&settings, task, arguments.json)),
+            task => block_on(command(&settings, task, arguments.json)),
         }
     })
-}
-
-fn settings(file: &PathBuf) -> Result<Settings> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error)
-    })?;
-    Settings::parse(file, &text).map_err(|report| {
-        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display()))
-            .into()
-    })
-}
-
-fn log(log: Log) -> std::io::Result<()> {
-    let filter = std::env::var("STRATUS_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::try_new(filter).map_err(std::io::Error::other)?;
-    let registry = tracing_subscriber::registry().with(filter);
-    let plain = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    let begun = match log {
-        Log::Text => registry.with(plain).try_init(),
-        Log::Json => registry.with(plain.json()).try_init(),
-        Log::Journal => registry.with(tracing_journald::layer()?).try_init(),
-    };
-    begun.map_err(std::io::Error::other)
 }
 
 async fn serve(settings: Settings) -> Result<Exit> {
-    // Before anybody hears that it runs: who is told may end it at once.
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let signals = Signals::heard()?;
     let service = Service::open(settings).await?;
-    for url in service.urls() {
-        print_line(&format!("listening on {url}"))?;
-    }
-    let reload = service.reloader();
-    let reloads = tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reload();
-        }
-    });
-    // Nobody may be waiting for these; that is not our failure.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let shutdown = async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    };
-    let served = service.run(shutdown).await;
-    reloads.abort();
-    served?;
-    Ok(Exit::Done)
+    let (urls, reload) = (service.urls(), service.reloader());
+    signals.serve(&urls, reload, |shutdown| service.run(shutdown)).await
 }
 
 async fn command(settings: &Settings, task: Task, json: bool) -> Result<Exit> {

@@ -1,6 +1,6 @@
 //! `stratus-repository`: serves appliances, and looks after them.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitCode;
 use stratus_identity::{Scopes, Tokens, hash_password};
-use stratus_repository::{Service, Settings, logging, reindex, scrub};
+use stratus_repository::{Service, Settings, reindex, scrub};
+use stratus_service::{Signals, block_on, settings};
 use stratus_terminal::{
     Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line,
     read_password, run_service,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Faster for many small requests than the system's allocator, which also keeps for ever what large
 /// buffers took (each password comparison takes 19 MiB): docs/performance.md has the figures.
@@ -96,18 +96,11 @@ fn main() -> ExitCode {
         let arguments: Arguments = arguments();
         match arguments.task {
             Some(Task::HashPassword) => hash(),
-            task => with_settings(settings(&arguments.config)?, task.unwrap_or(Task::Serve)),
+            task => with_settings(
+                settings(&arguments.config, Settings::parse)?,
+                task.unwrap_or(Task::Serve),
+            ),
         }
-    })
-}
-
-fn settings(file: &PathBuf) -> Result<Settings> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error)
-    })?;
-    Settings::parse(file, &text).map_err(|report| {
-        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display()))
-            .into()
     })
 }
 
@@ -138,8 +131,7 @@ fn with_settings(settings: Settings, task: Task) -> Result<Exit> {
         Task::Token { task } => tokens(&settings, task),
         Task::Serve => {
             return_memory();
-            logging::start(settings.log, std::env::var("STRATUS_LOG").ok().as_deref())
-                .context("logging could not be started")?;
+            settings.log.start()?;
             block_on(serve(settings))
         }
         Task::Scrub => block_on(scrub_all(settings)),
@@ -155,38 +147,11 @@ fn with_settings(settings: Settings, task: Task) -> Result<Exit> {
     }
 }
 
-fn block_on(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
-    tokio::runtime::Runtime::new().context("the runtime could not be started")?.block_on(work)
-}
-
 async fn serve(settings: Settings) -> Result<Exit> {
-    // Before anybody hears that it runs: who is told may end it at once.
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let signals = Signals::heard()?;
     let service = Service::open(settings).await?;
-    for url in service.urls() {
-        print_line(&format!("listening on {url}"))?;
-    }
-    let reload = service.reloader();
-    let reloads = tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reload();
-        }
-    });
-    // Nobody may be waiting for these; that is not our failure.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let shutdown = async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    };
-    let served = service.run(shutdown).await;
-    reloads.abort();
-    served?;
-    Ok(Exit::Done)
+    let (urls, reload) = (service.urls(), service.reloader());
+    signals.serve(&urls, reload, |shutdown| service.run(shutdown)).await
 }
 
 async fn scrub_all(settings: Settings) -> Result<Exit> {
