@@ -225,8 +225,9 @@ pub(crate) fn pyone() -> Result<()> {
     check(Command::new(python).args(["-m", "venv", "--without-pip"]).arg(&folder))?;
     let mut install = Command::new(pip()?);
     install.arg("--python").arg(folder.join("bin/python"));
-    install.args(["install", "--quiet", "--disable-pip-version-check", "pyone==7.2.0"]);
-    check(&mut install)?;
+    // six is used by pyone and not asked for by it.
+    install.args(["install", "--quiet", "--disable-pip-version-check"]);
+    check(install.args(["pyone==7.2.0", "six==1.17.0"]))?;
     std::fs::write(folder.join("done"), "").context("the environment cannot be written")
 }
 

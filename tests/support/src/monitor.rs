@@ -71,9 +71,10 @@ impl Monitor {
         write("users.htpasswd", &users);
         write("one_auth", "oneadmin:opennebula\n");
         crate::programs::private(&folder.path().join("one_auth"));
+        let usual = if setup.monitor.contains("interval") { "" } else { "interval = \"1 s\"\n" };
         let site = format!(
             "[monitor]\nlisten = \"127.0.0.1:0\"\nendpoint = \"{}\"\nauth_file = \"one_auth\"\n\
-             data = \"data\"\ninterval = \"1 s\"\n{}\n{}\n{}\n",
+             data = \"data\"\n{usual}{}\n{}\n{}\n",
             setup.oned,
             setup.monitor,
             setup.sections,
