@@ -28,7 +28,11 @@ pub struct Inputs {
 pub fn files_needed(site: &Site) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     let packages = &site.packages;
     let identity = site.identity.as_ref();
-    let seen = [packages.opennebula_key.as_ref(), packages.stratus_key.as_ref()];
+    let seen = [
+        packages.opennebula_key.as_ref(),
+        packages.stratus_key.as_ref(),
+        identity.and_then(|i| i.ca.as_ref()),
+    ];
     let secret = identity.and_then(|i| i.password_file.clone());
     (seen.into_iter().flatten().cloned().collect(), secret.into_iter().collect())
 }
