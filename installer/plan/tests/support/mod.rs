@@ -57,6 +57,7 @@ pub(crate) fn sized(nodes: u32, networks: u32, share: Share, database: Database)
             opennebula_key: Some(PathBuf::from("keys/opennebula.asc")),
             ..Packages::default()
         },
+        service_files: Vec::new(),
     }
 }
 
