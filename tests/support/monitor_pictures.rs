@@ -7,11 +7,11 @@ use stratus_tests::{Browser, Cloud, Monitor, MonitorSetup};
 
 /// Page, name of the picture, dark, width and height.
 const PICTURES: [(&str, &str, bool, (u32, u32)); 6] = [
-    ("/", "overview", false, (960, 900)),
+    ("/", "overview", false, (960, 620)),
     ("/hosts", "hosts", false, (960, 640)),
-    ("/vms?state=failed", "vms", true, (960, 520)),
+    ("/vms?state=failed", "vms", true, (1100, 640)),
     ("/networks/0", "network", false, (960, 560)),
-    ("/burst", "burst", false, (960, 360)),
+    ("/burst", "burst", false, (960, 560)),
     ("/", "narrow", false, (320, 640)),
 ];
 

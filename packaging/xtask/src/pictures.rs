@@ -8,8 +8,9 @@ const PROGRAMS: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", 
 
 pub(crate) fn run() -> Result<()> {
     setup::programs(&PROGRAMS)?;
-    let packages = ["-p", "stratus-monitor", "-p", "stratus-repository", "-p", "stratus-tests"];
+    let packages = ["-p", "stratus-monitor", "-p", "stratus-repository"];
     check(cargo().args(["build", "--quiet", "--locked", "--bins"]).args(packages))?;
-    let make = ["run", "--quiet", "--locked", "-p", "stratus-tests", "--bin", "monitor-pictures"];
+    let make =
+        ["run", "--quiet", "--locked", "-p", "stratus-tests", "--example", "monitor-pictures"];
     check(cargo().args(make).arg("--").arg(root().join("docs/guide/pictures")))
 }
