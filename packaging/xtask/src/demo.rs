@@ -249,6 +249,7 @@ impl Demo<'_> {
             .replace("REPOSITORY", repository)
             .replace("CACHE", cache);
         fs::write(self.folder.join("monitor.toml"), site)?;
+        fs::create_dir(self.folder.join("monitor"))?;
         let secret = self.folder.join("one_auth");
         fs::write(&secret, "oneadmin:demo-only\n")?;
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
