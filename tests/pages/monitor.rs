@@ -1,7 +1,5 @@
 //! The pages of the monitor in a real browser, for people with different eyes and screens.
 
-#![expect(clippy::unwrap_used, reason = "a test helper")]
-
 use stratus_tests::{Browser, Cloud, Monitor, MonitorSetup};
 
 /// A site with a bit of everything that goes wrong.

@@ -68,6 +68,43 @@ fn thousands_of_failures_of_one_kind_are_one_concern() {
 }
 
 #[test]
+fn many_causes_of_one_kind_are_one_and_few_are_told_singly() {
+    let lost = |count| {
+        state_of((0..100).map(|id| host(id, if id < count { 3 } else { 2 }, NOW)).collect(), vec![])
+    };
+    assert_eq!(lost(12).concerns.len(), 12);
+    let many = lost(13);
+    assert_eq!(causes(&many), ["many hosts"]);
+    let one = &many.concerns[0];
+    assert!(one.what.starts_with("13 hosts are lost. One of them: node0 is in error"), "{one:?}");
+    assert_eq!((one.count, one.severity), (13, Severity::Bad));
+    // It began with the first of them, and goes on while others come.
+    let more = Observation {
+        hosts: Some((0..100).map(|id| host(id, if id < 40 { 3 } else { 2 }, NOW)).collect()),
+        ..look(NOW + 60)
+    };
+    assert_eq!(fold(&many, more).concerns[0].since, NOW);
+}
+
+#[test]
+fn a_change_to_everybody_is_one_event_for_administrators() {
+    let all = |lcm| -> Vec<Machine> {
+        let of = |id: i32| Machine { user: format!("user{}", id % 50), ..machine(id, 3, lcm, 1) };
+        (0..1000).map(of).collect()
+    };
+    let before = state_of(vec![host(1, 2, NOW)], all(3));
+    let after = fold(&before, Observation { machines: Some(all(16)), ..look(NOW + 30) });
+    let told = changes(&before, &after);
+    let for_all: Vec<&str> = told
+        .iter()
+        .filter(|e| e.kind == EventKind::Machine && !e.summed)
+        .map(|e| e.what.as_str())
+        .collect();
+    assert_eq!(for_all, ["1000 machines of 50 people are in state “unknown” now."]);
+    assert_eq!(told.iter().filter(|e| e.summed && e.user.is_some()).count(), 50);
+}
+
+#[test]
 fn most_hosts_silent_at_once_are_one_concern() {
     let hosts = (0..100).map(|id| host(id, 2, if id < 80 { NOW - 900 } else { NOW })).collect();
     let state = state_of(hosts, Vec::new());
