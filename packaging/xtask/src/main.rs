@@ -4,12 +4,14 @@
 //! cargo xtask demo [--once]   the main job on embedded defaults, from nothing to a verified image
 //! cargo xtask test            everything that must hold before a change lands
 //! cargo xtask bench           the figures of docs/performance.md, measured anew
+//! cargo xtask release OPTIONS packages, signed repositories, bill of materials, checksums; see --help
 //! cargo xtask setup           installs what the tests use, and nothing else
 //! cargo xtask tidy            the repository's own rules
 //! ```
 
 mod bench;
 mod demo;
+mod release;
 mod run;
 mod setup;
 mod test;
@@ -17,7 +19,8 @@ mod tidy;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [--once] | test | bench | setup | tidy";
+const USAGE: &str =
+    "usage: cargo xtask demo [--once] | test | bench | release OPTIONS | setup | tidy";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         ["demo", "--once"] => demo::run(demo::Until::Done),
         ["test"] => test::run(),
         ["bench", names @ ..] => bench::run(names),
+        ["release", options @ ..] => release::run(options),
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
         _ => {
