@@ -73,34 +73,49 @@ stage_started() {
         process=$(systemctl show -p MainPID --value $unit)
         same "$(stat -c %U "/proc/$process")" $unit
     done
+    # It could not work yet.
     is_not systemctl is-active stratus-monitor
+    if [ $family = deb ]; then
+        is_not systemctl is-enabled stratus-monitor
+        is_not systemctl is-enabled stratus-accounting.timer
+    fi
     is curl -fsS http://127.0.0.1:8443/readyz
     is curl -fsS http://127.0.0.1:8480/-/cache/healthz
     same "$(stat -c '%U %a' /var/lib/stratus/repository)" 'stratus-repository 750'
     same "$(stat -c '%U %a' /var/cache/stratus)" 'stratus-cache 750'
 }
 
-# As an administrator would: TLS, a signer who is trusted, a person with a password.
+# As an administrator would: TLS, a signer who is trusted, a person with a password; and a monitor of an
+# OpenNebula that does not answer, with a login that only systemd can read for it.
 stage_configure() {
     mkdir -p $trial && cd $trial
     stratus-generate-cert --server localhost --server 127.0.0.1 --out server
     stratus-generate-cert --subject /O=Example/CN=signer --email signer@example.org --out signer
     hash=$(STRATUS_PASSWORD=trial stratus-repository hash-password)
     printf 'signer:%s\n' "$hash" > users.htpasswd
-    chown stratus-repository server.key users.htpasswd
-    chmod 600 server.key users.htpasswd
+    chown root:stratus server.key users.htpasswd
+    chmod 640 server.key users.htpasswd
     sed -i \
         -e "s|^# tls_certificate = .*|tls_certificate = \"$trial/server.crt\"|" \
         -e "s|^# tls_key = .*|tls_key = \"$trial/server.key\"|" \
         -e "s|^# trust = .*|trust = \"$trial/signer.crt\"|" \
         -e "s|^# \\[identity\\] .*|[identity]|" \
         -e "s|^# password_file = .*|password_file = \"$trial/users.htpasswd\"|" \
+        -e "s|^# \\[monitor\\] .*|[monitor]|" \
+        -e "s|^# \\(listen = .*:8444.*\\)|\\1|" \
+        -e "s|^# \\(endpoint = .*\\)|\\1|" \
         -e "s|^url = .*|url = \"https://127.0.0.1:8443\"\nca = \"$trial/server.crt\"|" \
         $site
     stratus-repository check
     stratus-cache check
+    stratus-monitor check
     cp $site $trial/stratus.toml
+    mkdir -p /var/lib/one/.one
+    chmod 700 /var/lib/one/.one
+    echo oneadmin:trial > /var/lib/one/.one/one_auth
     systemctl restart stratus-repository stratus-cache
+    systemctl -q enable --now stratus-monitor
+    is curl -fsS http://127.0.0.1:8444/healthz
 }
 
 # pull FILE [OPTION…]
@@ -134,7 +149,7 @@ goes_on() {
     same "$(version stratus-repository)" "$1"
     same "$(version stratus-common)" "$1"
     is cmp $site $trial/stratus.toml
-    for unit in stratus-repository stratus-cache; do
+    for unit in stratus-repository stratus-cache stratus-monitor; do
         is systemctl is-active $unit
         # The program that runs is the one that is installed.
         process=$(systemctl show -p MainPID --value $unit)
@@ -172,7 +187,7 @@ stage_downgrade() {
 stage_remove() {
     # shellcheck disable=SC2086
     if [ $family = deb ]; then apt remove $all; else dnf -y remove $all; fi
-    for unit in stratus-repository stratus-cache; do
+    for unit in stratus-repository stratus-cache stratus-monitor; do
         is_not systemctl is-active $unit
         is_not systemctl cat $unit
         is_not pgrep -u $unit
@@ -210,10 +225,12 @@ stage_purge() {
         for user in stratus-repository stratus-cache stratus-monitor stratus-accounting; do
             userdel $user
         done
+        groupdel stratus
         dnf -q clean all
     fi
-    rm -rf $trial
+    rm -rf $trial /var/lib/one
     is_not getent passwd stratus-repository
+    is_not getent group stratus
     is_not test -e /etc/stratus
 }
 

@@ -12,16 +12,24 @@ pub(crate) fn page(command: &Command) -> io::Result<String> {
     // The generator's list of tasks names pages that are not there.
     let Some((head, rest)) = text.split_once(".SH SUBCOMMANDS\n") else { return Ok(text) };
     let tail = rest.find("\n.SH ").map_or("", |end| &rest[end + 1..]);
+    let mut built = command.clone();
+    // Tasks get their full names then, and options that belong to all.
+    built.build();
     let mut tasks = String::new();
-    add(command, command.get_name(), &mut tasks)?;
+    add(&built, command.get_name(), &mut tasks)?;
     Ok(format!("{head}{tasks}{tail}"))
 }
 
 /// Adds a section for each task, and for the tasks of that.
 fn add(command: &Command, above: &str, text: &mut String) -> io::Result<()> {
-    for task in command.get_subcommands().filter(|task| !task.is_hide_set()) {
+    let shown = |task: &&Command| !task.is_hide_set() && task.get_name() != "help";
+    for task in command.get_subcommands().filter(shown) {
         let name = format!("{above} {}", task.get_name());
-        let page = Man::new(task.clone().bin_name(&name));
+        // What the command says of all its tasks is said once.
+        let page = Man::new(task.clone().mut_args(|option| {
+            let said = option.is_global_set() || option.get_id() == "help" || option.is_hide_set();
+            option.hide(said)
+        }));
         let section = rendered(|out| {
             page.render_synopsis_section(out)?;
             page.render_description_section(out)?;
@@ -52,10 +60,12 @@ mod tests {
 
     #[test]
     fn tasks_are_sections_of_the_one_page() {
-        let task = Command::new("weigh").about("Weighs it").arg(Arg::new("thing").long("thing"));
+        let thing = Arg::new("thing").long("thing").conflicts_with("facts");
+        let task = Command::new("weigh").about("Weighs it").arg(thing);
         let tasks = Command::new("token").about("Tokens").subcommand(task.clone());
-        let command =
-            Command::new("stratus-scales").version("1").subcommand(task).subcommand(tasks);
+        let facts = Arg::new("facts").long("facts").global(true);
+        let command = Command::new("stratus-scales").version("1").arg(facts);
+        let command = command.subcommand(task).subcommand(tasks);
         let page = page(&command).unwrap();
         for part in [
             ".TH stratus-scales 1",
@@ -67,7 +77,9 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part}:\n{page}");
         }
-        assert!(!page.contains("(1)"), "{page}");
+        assert!(!page.contains("(1)") && !page.contains("HELP"), "{page}");
+        assert!(page.contains("\\fBstratus\\-scales token weigh\\fR"), "{page}");
+        assert_eq!(page.matches("\n\\fB\\-\\-facts\\fR").count(), 1, "{page}");
         assert_eq!(page.matches(".ie ").count(), 1, "{page}");
     }
 }

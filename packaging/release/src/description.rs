@@ -62,6 +62,8 @@ pub(crate) struct System {
     /// File names in `sysusers.d`.
     pub(crate) account_lists: Vec<String>,
     pub(crate) accounts: Vec<String>,
+    /// Groups that are nobody's own.
+    pub(crate) groups: Vec<String>,
     /// What belongs to the services alone, by absolute path.
     pub(crate) folders: Vec<String>,
 }
@@ -124,9 +126,8 @@ impl Package {
             if let Some(list) = path.strip_prefix(ACCOUNTS) {
                 system.account_lists.push(list.to_owned());
                 let text = read(root, path)?;
-                let users = text.lines().filter_map(|line| line.strip_prefix("u "));
-                let names = users.filter_map(|rest| rest.split_whitespace().next());
-                system.accounts.extend(names.map(str::to_owned));
+                system.accounts.extend(names(&text, "u "));
+                system.groups.extend(names(&text, "g "));
             }
         }
         // A unit that only a timer starts is the timer's to enable.
@@ -215,6 +216,12 @@ fn folders(unit: &str) -> impl Iterator<Item = String> {
         let names = value(unit, directive).unwrap_or_default();
         names.split_whitespace().map(move |name| format!("{place}/{name}")).collect::<Vec<_>>()
     })
+}
+
+/// The names in a list of accounts, in lines of this kind.
+fn names(list: &str, kind: &str) -> impl Iterator<Item = String> {
+    let lines = list.lines().filter_map(move |line| line.strip_prefix(kind));
+    lines.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned)
 }
 
 /// A directive's value in a unit's text.

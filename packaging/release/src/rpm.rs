@@ -129,7 +129,7 @@ fn section(release: &Release, package: &Package, system: &System, entries: &[Ent
     for also in &package.suggests.rpm {
         let _ = writeln!(text, "Suggests: {also}");
     }
-    if !system.units.is_empty() {
+    if !system.account_lists.is_empty() {
         text += "Requires: systemd\nRequires(post): systemd\nRequires(preun): systemd\nRequires(postun): systemd\n";
     }
     let _ = writeln!(text, "%description -n {name}\n{}", escaped(package.description.trim()));

@@ -9,23 +9,35 @@ use std::fmt::Write as _;
 
 /// Debian's maintainer scripts, by name.
 pub(crate) fn debian(system: &System) -> Vec<(&'static str, String)> {
-    if system.units.is_empty() {
+    if system.account_lists.is_empty() {
         return Vec::new();
     }
     let script = |body: String| format!("#!/bin/sh\nset -e\n{body}");
-    vec![
+    let mut scripts = vec![
         ("postinst", script(debian_postinst(system))),
-        ("prerm", script(debian_prerm(system))),
         ("postrm", script(debian_postrm(system))),
-    ]
+    ];
+    if !system.units.is_empty() {
+        scripts.push(("prerm", script(debian_prerm(system))));
+    }
+    scripts
 }
 
 fn debian_postinst(system: &System) -> String {
-    let mut text = "case \"$1\" in\nconfigure | abort-upgrade | abort-deconfigure | abort-remove) ;;\n*) exit 0 ;;\nesac\n".to_owned();
+    let mut text =
+        "case \"$1\" in\nconfigure | abort-upgrade | abort-deconfigure | abort-remove) ;;\n\
+                    *) exit 0 ;;\nesac\n"
+            .to_owned();
     for list in &system.account_lists {
         let _ = writeln!(text, "systemd-sysusers ${{DPKG_ROOT:+--root=\"$DPKG_ROOT\"}} {list}");
     }
     for (unit, starts) in &system.units {
+        // Without the condition the first installation would enable it: nobody said no yet.
+        let condition = if *starts {
+            String::new()
+        } else {
+            format!("deb-systemd-helper debian-installed {unit} && ")
+        };
         let _ = write!(
             text,
             "deb-systemd-helper unmask {unit} > /dev/null || true\n\
@@ -33,38 +45,40 @@ fn debian_postinst(system: &System) -> String {
              deb-systemd-helper enable {unit} > /dev/null || true\n\
              else\n    \
              deb-systemd-helper update-state {unit} > /dev/null || true\n\
-             fi\n",
-            // Without it the first installation would enable it: nobody said no yet.
-            condition = if *starts {
-                String::new()
-            } else {
-                format!("deb-systemd-helper debian-installed {unit} && ")
-            },
+             fi\n"
         );
     }
-    text += "if [ -z \"${DPKG_ROOT:-}\" ] && [ -d /run/systemd/system ]; then\n    \
-             systemctl --system daemon-reload > /dev/null || true\n";
+    text + &debian_start(system)
+}
+
+/// Starts what can work as it is installed; after a change of version what runs is restarted.
+fn debian_start(system: &System) -> String {
+    if system.units.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        format!("{DEBIAN_RUNS}; then\n    systemctl --system daemon-reload > /dev/null || true\n");
     for (unit, starts) in &system.units {
-        if *starts {
-            let _ = write!(
-                text,
-                "    if [ -n \"$2\" ]; then action=restart; else action=start; fi\n    \
-                 deb-systemd-invoke $action {unit} > /dev/null || true\n"
-            );
+        let line = if *starts {
+            format!(
+                "if [ -n \"$2\" ]; then action=restart; else action=start; fi\n    \
+                 deb-systemd-invoke $action {unit} > /dev/null || true"
+            )
         } else {
-            let _ = writeln!(
-                text,
-                "    [ -z \"$2\" ] || deb-systemd-invoke try-restart {unit} > /dev/null || true"
-            );
-        }
+            format!("[ -z \"$2\" ] || deb-systemd-invoke try-restart {unit} > /dev/null || true")
+        };
+        let _ = writeln!(text, "    {line}");
     }
     text + "fi\n"
 }
 
+/// The system runs, and it is this one that packages are changed of.
+const DEBIAN_RUNS: &str = "if [ -z \"${DPKG_ROOT:-}\" ] && [ -d /run/systemd/system ]";
+
 fn debian_prerm(system: &System) -> String {
     let units = names(system);
     format!(
-        "if [ -z \"${{DPKG_ROOT:-}}\" ] && [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then\n    \
+        "{DEBIAN_RUNS} && [ \"$1\" = remove ]; then\n    \
          deb-systemd-invoke stop {units} > /dev/null || true\nfi\n"
     )
 }
@@ -72,25 +86,34 @@ fn debian_prerm(system: &System) -> String {
 /// A purge is the word for "leave nothing": what services kept in their own folders goes with the
 /// accounts that owned it.
 fn debian_postrm(system: &System) -> String {
-    let mut text = "if [ -z \"${DPKG_ROOT:-}\" ] && [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then\n    \
-                    systemctl --system daemon-reload > /dev/null || true\nfi\n\
-                    [ \"$1\" = purge ] || exit 0\n"
-        .to_owned();
-    let _ = write!(
-        text,
-        "if [ -x /usr/bin/deb-systemd-helper ]; then\n    \
-         deb-systemd-helper purge {} > /dev/null || true\nfi\n",
-        names(system)
-    );
+    let mut text = String::new();
+    if !system.units.is_empty() {
+        let _ = write!(
+            text,
+            "{DEBIAN_RUNS} && [ \"$1\" = remove ]; then\n    \
+             systemctl --system daemon-reload > /dev/null || true\nfi\n"
+        );
+    }
+    text += "[ \"$1\" = purge ] || exit 0\n";
+    if !system.units.is_empty() {
+        let _ = write!(
+            text,
+            "if command -v deb-systemd-helper > /dev/null; then\n    \
+             deb-systemd-helper purge {} > /dev/null || true\nfi\n",
+            names(system)
+        );
+    }
     for folder in &system.folders {
         let _ = writeln!(text, "rm -rf \"${{DPKG_ROOT:-}}{folder}\"");
     }
     text += "rmdir \"${DPKG_ROOT:-}/var/lib/stratus\" 2> /dev/null || true\n";
-    for account in &system.accounts {
+    let accounts = system.accounts.iter().map(|name| ("passwd", "userdel", name));
+    let groups = system.groups.iter().map(|name| ("group", "groupdel", name));
+    for (list, remove, name) in accounts.chain(groups) {
         let _ = write!(
             text,
-            "if [ -z \"${{DPKG_ROOT:-}}\" ] && getent passwd {account} > /dev/null; then\n    \
-             userdel {account} || true\nfi\n"
+            "if [ -z \"${{DPKG_ROOT:-}}\" ] && getent {list} {name} > /dev/null; then\n    \
+             {remove} {name} || true\nfi\n"
         );
     }
     text
@@ -98,16 +121,20 @@ fn debian_postrm(system: &System) -> String {
 
 /// RPM's scriptlets, by section.
 pub(crate) fn rpm(system: &System) -> Vec<(&'static str, String)> {
-    if system.units.is_empty() {
+    if system.account_lists.is_empty() {
         return Vec::new();
     }
-    let (units, lists) = (names(system), system.account_lists.join(" "));
+    let accounts = format!("systemd-sysusers {} || :\n", system.account_lists.join(" "));
+    if system.units.is_empty() {
+        return vec![("%post", accounts)];
+    }
+    let units = names(system);
     let reload = "if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi\n";
     vec![
         (
             "%post",
             format!(
-                "systemd-sysusers {lists} || :\n{reload}\
+                "{accounts}{reload}\
                  if [ \"$1\" -eq 1 ]; then systemctl --no-reload preset {units} || :; fi\n"
             ),
         ),
@@ -141,13 +168,20 @@ mod tests {
             units: vec![("a.service".to_owned(), true), ("b.timer".to_owned(), false)],
             account_lists: vec!["a.conf".to_owned()],
             accounts: vec!["a".to_owned()],
+            groups: vec!["shared".to_owned()],
             folders: vec!["/var/lib/stratus/a".to_owned()],
         }
     }
 
     #[test]
-    fn a_package_without_units_has_no_scripts() {
+    fn a_package_has_the_scripts_that_it_needs() {
         assert!(debian(&System::default()).is_empty() && rpm(&System::default()).is_empty());
+        let accounts = System { units: Vec::new(), ..system() };
+        let names = |scripts: Vec<(&'static str, String)>| -> Vec<_> {
+            scripts.into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(debian(&accounts)), ["postinst", "postrm"]);
+        assert_eq!(names(rpm(&accounts)), ["%post"]);
     }
 
     #[test]
