@@ -33,8 +33,12 @@ version() {
         rpm -q --queryformat '%{VERSION}-%{RELEASE}\n' "$1"
     fi
 }
-# The packages in one version.
-at() { for name in $all; do printf ' %s%s%s' "$name" "$separator" "$1"; done; }
+# The packages that are not of this version, in this version.
+at() {
+    for name in $all; do
+        [ "$(version "$name")" = "$1" ] || printf ' %s%s%s' "$name" "$separator" "$1"
+    done
+}
 if [ $family = deb ]; then separator='='; else separator='-'; fi
 
 add_repository() {

@@ -13,13 +13,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders of the system, which belong to none of our packages.
-const THEIRS: [&str; 13] = [
+/// Folders that every system has. Others, such as those of shells, are also ours: a removal leaves
+/// none behind where nothing else is in them.
+const THEIRS: [&str; 14] = [
     "/",
     "/etc",
     "/usr",
     "/usr/bin",
     "/usr/lib",
+    "/usr/lib/debug",
     "/usr/lib/systemd",
     "/usr/lib/systemd/system",
     "/usr/lib/sysusers.d",
@@ -29,10 +31,6 @@ const THEIRS: [&str; 13] = [
     "/usr/share/man",
     "/usr/share/man/man1",
 ];
-/// Folders that other packages have, but not on every system.
-const SHARED: [&str; 4] =
-    ["/usr/lib/debug", "/usr/share/bash-completion", "/usr/share/fish", "/usr/share/zsh"];
-
 /// Builds them, and gives their files.
 pub(crate) fn build(
     release: &Release,
@@ -161,7 +159,7 @@ fn files(entries: &[Entry]) -> String {
         let mut above = Path::new(&entry.path).parent();
         while let Some(folder) = above {
             let name = folder.to_string_lossy();
-            if THEIRS.contains(&name.as_ref()) || SHARED.iter().any(|s| name.starts_with(s)) {
+            if THEIRS.contains(&name.as_ref()) {
                 break;
             }
             folders.insert(name.into_owned());
@@ -213,7 +211,8 @@ mod tests {
         ]);
         assert_eq!(
             list,
-            "%dir /etc/stratus\n%dir /usr/share/doc/a\n%config(noreplace) /etc/stratus/a.toml\n\
+            "%dir /etc/stratus\n%dir /usr/share/doc/a\n%dir /usr/share/zsh\n\
+             %dir /usr/share/zsh/site-functions\n%config(noreplace) /etc/stratus/a.toml\n\
              /usr/bin/a\n%doc /usr/share/doc/a/100%%.gz\n/usr/share/zsh/site-functions/_a\n"
         );
     }
