@@ -16,6 +16,7 @@ mod start;
 
 pub(crate) use accounts::HOST_KEY;
 pub(crate) use network::interface as port_of;
+pub(crate) use services::files as service_files;
 
 use crate::plan::Stage;
 use crate::step::Step;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 28] = [
+const PROGRAMS: [(&str, &str); 29] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -28,6 +28,7 @@ const PROGRAMS: [(&str, &str); 28] = [
     ("openvpn", "openvpn"),
     ("bash", "bash"),
     ("python3", "python3"),
+    ("ruby", "ruby"),
     // Whole hosts.
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
@@ -62,9 +63,11 @@ const NETWORK: [(&str, &str); 3] = [
     ("sbin/ifup", "ifupdown"),
 ];
 
-/// Python modules by their file, and the Debian package that brings them.
-const MODULES: [(&str, &str); 1] =
-    [("/usr/lib/python3/dist-packages/tusclient/client.py", "python3-tuspy")];
+/// Modules of Python and Ruby by their file, and the Debian package that brings them.
+const MODULES: [(&str, &str); 2] = [
+    ("/usr/lib/python3/dist-packages/tusclient/client.py", "python3-tuspy"),
+    ("/usr/lib/ruby/vendor_ruby/net/ldap.rb", "ruby-net-ldap"),
+];
 
 /// Every Debian package that may be installed or unpacked.
 pub(crate) fn packages() -> impl Iterator<Item = &'static str> {
