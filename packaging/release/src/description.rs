@@ -145,6 +145,10 @@ impl Package {
             if !accounts.iter().any(|account| account == user) {
                 problems.push(format!("{path}: `{}` makes no account `{user}`", self.name));
             }
+            // The installer gives secrets to this group: `GROUP` in installer/plan/src/stages/services.rs.
+            if value(&text, "SupplementaryGroups") != Some("stratus") {
+                problems.push(format!("{path}: the service is not in the group `stratus`"));
+            }
             let program = value(&text, "ExecStart").and_then(|line| line.split(' ').next());
             let name = program.and_then(|p| p.strip_prefix("/usr/bin/")).unwrap_or_default();
             if !self.programs.iter().any(|known| known == name) {
