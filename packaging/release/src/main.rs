@@ -35,7 +35,7 @@ use std::process::ExitCode;
 
 /// Makes packages, signed package repositories, a bill of materials and checksums.
 #[derive(Parser)]
-#[command(name = "cargo xtask release")]
+#[command(name = "stratus-release", bin_name = "cargo xtask release")]
 struct Arguments {
     /// Where all goes; packages that are there already stay, and their repositories get the new ones
     #[arg(long, value_name = "DIR", default_value = "target/packages")]
