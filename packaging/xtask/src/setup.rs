@@ -1,5 +1,7 @@
 //! What the tests use beside Rust, installed by name and named before.
 
+mod pan;
+
 use crate::run::{check, find, tools};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -88,6 +90,7 @@ pub(crate) fn run() -> Result<()> {
     if let Some(file) = s3_server()? {
         println!("S3 server: {}", file.display());
     }
+    pan::compiler()?;
     apel()
 }
 
