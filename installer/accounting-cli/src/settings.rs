@@ -32,7 +32,10 @@ impl Settings {
         let endpoint = monitor.text("endpoint");
         let settings = Self {
             endpoint: endpoint.unwrap_or_else(|| "http://localhost:2633/RPC2".to_owned()),
-            auth_file: path(&monitor, "auth_file", "/var/lib/one/.one/one_auth"),
+            auth_file: monitor
+                .path("auth_file")
+                .or_else(|| stratus_terminal::credential("one_auth"))
+                .unwrap_or_else(|| PathBuf::from("/var/lib/one/.one/one_auth")),
             ledger: path(&accounting, "ledger", "/var/lib/stratus/accounting/ledger.db"),
             publisher: publisher(&accounting, &general),
         };

@@ -150,7 +150,10 @@ impl Settings {
             oned: section
                 .text("endpoint")
                 .unwrap_or_else(|| "http://localhost:2633/RPC2".to_owned()),
-            auth_file: path("auth_file", "/var/lib/one/.one/one_auth"),
+            auth_file: section
+                .path("auth_file")
+                .or_else(|| stratus_terminal::credential("one_auth"))
+                .unwrap_or_else(|| PathBuf::from("/var/lib/one/.one/one_auth")),
             interval: bounded(section, "interval", Duration::from_secs(30), 1, 86_400),
             data: path("data", "/var/lib/stratus/monitor"),
             retention: bounded(section, "retention", days(400), 3600, 3650 * 86_400),

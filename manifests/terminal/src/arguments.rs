@@ -59,8 +59,8 @@ fn generate(mut command: Command, kind: &str, out: &mut impl Write) -> Result<()
     let name = command.get_name().to_owned();
     let shell = match kind {
         "man" => {
-            let page = clap_mangen::Man::new(command).manual("Stratus").source("Stratus");
-            return page.render(out).map_err(failed);
+            let page = crate::manual::page(&command).map_err(failed)?;
+            return out.write_all(page.as_bytes()).map_err(failed);
         }
         "bash" => Shell::Bash,
         "zsh" => Shell::Zsh,

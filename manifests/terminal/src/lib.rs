@@ -41,6 +41,7 @@
 mod arguments;
 mod atomic_file;
 mod failure;
+mod manual;
 mod output;
 mod password;
 mod progress;
@@ -51,7 +52,7 @@ pub use arguments::{STYLES, arguments};
 pub use atomic_file::{AtomicFile, output_target};
 pub use failure::{Failure, describe, exit_of};
 pub use output::{note, print_json, print_line, warn};
-pub use password::{PasswordSource, SecretFrom, read_password, read_secret_file};
+pub use password::{PasswordSource, SecretFrom, credential, read_password, read_secret_file};
 pub use progress::{Progress, ProgressMode};
 pub use run::{INTERRUPTED, run, run_async, run_service};
 pub use settings::{Settings, SettingsError};

@@ -94,6 +94,18 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, Failure> {
     text.map_err(failed)
 }
 
+/// The file of a systemd credential of the unit that runs us, if it was handed over; `-` in it is
+/// the unit's word for "is not there" (an empty `SetCredential=` is none to systemd).
+pub fn credential(name: &str) -> Option<PathBuf> {
+    credential_in(Path::new(&std::env::var_os("CREDENTIALS_DIRECTORY")?), name)
+}
+
+fn credential_in(folder: &Path, name: &str) -> Option<PathBuf> {
+    let file = folder.join(name);
+    let text = Zeroizing::new(std::fs::read(&file).ok()?);
+    (text.trim_ascii() != b"-").then_some(file)
+}
+
 fn secret_in(source: impl Read) -> io::Result<SecretString> {
     let mut bytes = Zeroizing::new(Vec::new());
     source.take(SECRET_LIMIT + 1).read_to_end(&mut bytes)?;
@@ -140,6 +152,17 @@ mod tests {
         assert!(secret_in("\n".as_bytes()).is_err());
         assert!(secret_in([0xff].as_slice()).is_err());
         assert!(secret_in(vec![b'a'; 70_000].as_slice()).is_err());
+    }
+
+    #[test]
+    fn a_credential_that_says_that_it_is_not_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(credential_in(folder.path(), "login"), None);
+        let file = folder.path().join("login");
+        std::fs::write(&file, "-\n").unwrap();
+        assert_eq!(credential_in(folder.path(), "login"), None);
+        std::fs::write(&file, "oneadmin:secret\n").unwrap();
+        assert_eq!(credential_in(folder.path(), "login"), Some(file));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! cargo xtask test            everything that must hold before a change lands
 //! cargo xtask bench           the figures of docs/performance.md, measured anew
 //! cargo xtask pictures        the pictures of docs/guide/monitor.md, made anew
+//! cargo xtask release OPTIONS packages, signed repositories, bill of materials, checksums; see --help
 //! cargo xtask setup           installs what the tests use, and nothing else
 //! cargo xtask tidy            the repository's own rules
 //! ```
@@ -12,6 +13,7 @@
 mod bench;
 mod demo;
 mod pictures;
+mod release;
 mod run;
 mod setup;
 mod test;
@@ -19,7 +21,8 @@ mod tidy;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [--once] | test | bench | pictures | setup | tidy";
+const USAGE: &str =
+    "usage: cargo xtask demo [--once] | test | bench | pictures | release OPTIONS | setup | tidy";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["bench", names @ ..] => bench::run(names),
         ["pictures"] => pictures::run(),
+        ["release", options @ ..] => release::run(options),
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
         _ => {

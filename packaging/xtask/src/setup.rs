@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 33] = [
+const PROGRAMS: [(&str, &str); 30] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -33,18 +33,30 @@ const PROGRAMS: [(&str, &str); 33] = [
     // Clocks that are set, and days that pass.
     ("faketime", "faketime"),
     ("ruby", "ruby"),
-    // Whole hosts, and packages for them.
+    // Whole hosts.
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
-    ("dpkg-deb", "dpkg"),
-    ("apt-ftparchive", "apt-utils"),
-    ("gpg", "gnupg"),
-    ("rpmbuild", "rpm"),
-    ("createrepo_c", "createrepo-c"),
+    // What packages are judged by.
+    ("lintian", "lintian"),
+    ("rpmlint", "rpmlint"),
     // The database that APEL's schema is loaded into.
     ("mariadbd", "mariadb-server-core"),
     ("mariadb-install-db", "mariadb-server-core"),
     ("mariadb", "mariadb-client-core"),
+];
+
+/// What makes packages and their repositories, for releases and for tests' own.
+pub(crate) const RELEASE: [(&str, &str); 10] = [
+    ("strip", "binutils"),
+    ("objcopy", "binutils"),
+    ("dpkg-deb", "dpkg"),
+    ("dpkg-shlibdeps", "dpkg-dev"),
+    ("dpkg-scanpackages", "dpkg-dev"),
+    ("apt-ftparchive", "apt-utils"),
+    ("gpg", "gnupg"),
+    ("rpmbuild", "rpm"),
+    ("rpmsign", "rpm"),
+    ("createrepo_c", "createrepo-c"),
 ];
 
 /// Programs that manage a machine's network, by their file and the Debian package that brings them.
@@ -63,13 +75,18 @@ const MODULES: [(&str, &str); 2] = [
 
 /// Every Debian package that may be installed or unpacked.
 pub(crate) fn packages() -> impl Iterator<Item = &'static str> {
-    PROGRAMS.iter().chain(&NETWORK).chain(&MODULES).map(|(_, package)| *package)
+    PROGRAMS.iter().chain(&RELEASE).chain(&NETWORK).chain(&MODULES).map(|(_, package)| *package)
 }
 
 /// Installs what is missing.
 pub(crate) fn run() -> Result<()> {
     let modules = MODULES.iter().filter(|(file, _)| !Path::new(file).is_file());
-    install(missing(&PROGRAMS).chain(modules.map(|(_, package)| *package)).collect())?;
+    install(
+        missing(&PROGRAMS)
+            .chain(missing(&RELEASE))
+            .chain(modules.map(|(_, package)| *package))
+            .collect(),
+    )?;
     unpack()?;
     axe().map(|file| println!("axe-core: {}", file.display()))?;
     if let Some(file) = s3_server()? {

@@ -21,7 +21,7 @@ printf '%%_dbpath /var/lib/rpm\n' > etc/rpm/macros
     printf 'Provides: %s\n' /bin/sh /bin/bash bash 'glibc = 2.34' 'systemd = 252' openssh-clients \
         openssh-server sudo iproute shadow-utils curl ca-certificates python3 nftables \
         'rtld(GNU_HASH)' 'system-release(releasever) = 9'
-    chroot . sh -c 'find /usr/lib/x86_64-linux-gnu -name "lib*.so.*" -type f |
+    chroot . sh -c 'find /usr/lib/x86_64-linux-gnu -type f \( -name "lib*.so.*" -o -name "ld-*.so.*" \) |
         /usr/lib/rpm/elfdeps --provides' | sort -u | sed 's/^/Provides: /'
     printf '%%description\nA stand-in.\n%%files\n'
 } > tmp/stub/stub.spec
