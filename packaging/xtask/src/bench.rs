@@ -5,7 +5,7 @@ use crate::setup;
 use anyhow::{Result, bail};
 
 /// Benches by name: what cargo runs for each.
-const BENCHES: [(&str, &[&str]); 10] = [
+const BENCHES: [(&str, &[&str]); 11] = [
     ("image", &["bench", "-p", "stratus-image"]),
     ("search", &["bench", "-p", "stratus-store", "--bench", "search", "--", "100000"]),
     ("download", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "download"]),
@@ -16,10 +16,11 @@ const BENCHES: [(&str, &[&str]); 10] = [
     ("cache", &["bench", "-p", "stratus-tests", "--bench", "cache"]),
     ("plan", &["bench", "-p", "stratus-plan", "--bench", "plan"]),
     ("installer", &["bench", "-p", "stratus-tests", "--bench", "installer"]),
+    ("overlay", &["bench", "-p", "stratus-tests", "--bench", "overlay"]),
 ];
 
 /// Peers and tools of the benches, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -28,6 +29,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
     ("apt-ftparchive", "apt-utils"),
+    ("openvpn", "openvpn"),
+    ("iperf3", "iperf3"),
 ];
 
 /// Runs the named benches, or all.
