@@ -168,11 +168,11 @@ fn the_overlay_follows_the_site_file_and_is_made_again_where_it_is_gone() {
     assert_eq!(changes(&of_overlay(&plan(&site, &after, &overlay_inputs()))), [""; 0]);
 
     let mut other = overlay_inputs();
-    other.site_text += "port = 1195\n";
+    other.site_text = other.site_text.replace("[vpn]\n", "[vpn]\nport = 1195\n");
     assert_eq!(
         changes(&of_overlay(&plan(&site, &after, &other))),
         [
-            "file:/etc/stratus/stratus.toml: +name = \"example\"",
+            "file:/etc/stratus/stratus.toml: +port = 1195",
             "action:make-overlay: again: /etc/stratus/stratus.toml changes",
             "unit:stratus-vpn-server.service: restart: /var/lib/stratus/vpn/server/server.conf changes",
         ]

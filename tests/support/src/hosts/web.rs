@@ -5,7 +5,7 @@
 //! under its address (packages, indexes named by their digest) is kept for the next host and test.
 
 use super::demands;
-use super::lab::{Lab, WEB, lock};
+use super::lab::{GATEWAY, Lab, WEB, lock};
 use rustix::net::Shutdown;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
