@@ -35,13 +35,16 @@ impl Bed {
         // As the packages of Stratus have it.
         let installer =
             Package::new("stratus-installer", "1").file("/usr/bin/stratus-vpn", 0o755, overlay);
-        let front = HostSetup::new("front").second_interface().file(
+        let front = roomy("front").second_interface().file(
             "/etc/systemd/network/20-eth1.network",
             0o644,
             Internet::network_file(),
         );
+        // The batch system's own ports: what an administrator adds to the rules of the site.
+        let batch = "ip saddr 10.77.0.0/24 tcp dport { 6818, 32768-60999 } accept\n";
+        let node = roomy("node1").file("/etc/stratus/firewall.d/batch.nft", 0o644, batch);
         let site = Site::of(
-            [front, HostSetup::new("node1"), HostSetup::new("lan")],
+            [front, node, HostSetup::new("lan")],
             Standins::default().with_libvirt_standin().package(installer),
         );
         let internet = Internet::around(site.lab());
@@ -72,6 +75,11 @@ impl Bed {
         let clients = status["clients"].as_array().unwrap().iter();
         clients.into_iter().find(|client| client["name"] == name).cloned().unwrap_or_default()
     }
+}
+
+/// A host with room for images, which the machine need not have: none is kept here.
+fn roomy(name: &str) -> HostSetup {
+    HostSetup::new(name).file("/etc/fstab", 0o644, "tmpfs /var/lib/one tmpfs size=32g 0 0\n")
 }
 
 /// Waits until something holds; two minutes at most.

@@ -65,8 +65,9 @@ while True:
 }
 
 /// A share on the LAN, by NFS 4: what the burst node writes, the LAN reads, and the other way round.
-/// Server and clients are programs, for the kernel need not have either.
-pub(crate) fn writes_and_reads_the_share(bed: &Bed, burst: &Host) {
+/// Server and clients are programs, for the kernel need not have either. Gives what the burst node
+/// wrote to the file `from-burst`.
+pub(crate) fn writes_and_reads_the_share(bed: &Bed, burst: &Host) -> String {
     const SHARE: &str = "
 NFS_CORE_PARAM { Protocols = 4; mount_path_pseudo = true; }
 NFSv4 { Graceless = true; }
@@ -74,25 +75,28 @@ EXPORT {
     Export_Id = 1; Path = /share; Pseudo = /share; Access_Type = RW; Squash = None; SecType = sys;
     FSAL { Name = MEM; }
 }
+MEM { Inode_Size = 65536; }
 ";
     let lan = bed.lan();
     install(lan, "nfs-ganesha nfs-ganesha-mem libnfs-utils");
     install(burst, "libnfs-utils");
     lan.write("/etc/ganesha/ganesha.conf", 0o644, SHARE);
     lan.run("systemctl restart nfs-ganesha").good();
-    let url = |file: &str| format!("'nfs://{LAN_HOST}/share/{file}?version=4'");
     for (writer, reader, file) in [(burst, lan, "from-burst"), (lan, burst, "from-lan")] {
-        writer.run(&format!("head -c 300000 /dev/urandom > /tmp/{file}")).good();
+        let make = format!("tee /tmp/{file} < /proc/sys/kernel/random/uuid");
+        let text = writer.run(&make).good().stdout;
+        let url = share(file);
         eventually("a file is written to the share", || {
-            writer.run(&format!("nfs-cp /tmp/{file} {}", url(file))).code == 0
+            writer.run(&format!("nfs-cp /tmp/{file} {url}")).code == 0
         });
-        let sum = |host: &Host, line: &str| {
-            let out = host.run(&format!("{line} | sha256sum")).good().stdout;
-            out.split(' ').next().unwrap().to_owned()
-        };
-        let wrote = sum(writer, &format!("cat /tmp/{file}"));
-        assert_eq!(wrote, sum(reader, &format!("nfs-cat {}", url(file))), "{file}");
+        assert_eq!(text, reader.run(&format!("nfs-cat {url}")).good().stdout, "{file}");
     }
+    burst.run("cat /tmp/from-burst").good().stdout
+}
+
+/// A file of the share as its clients name it, for a shell.
+pub(crate) fn share(file: &str) -> String {
+    format!("'nfs://{LAN_HOST}/share/{file}?version=4'")
 }
 
 pub(crate) fn install(host: &Host, packages: &str) {
