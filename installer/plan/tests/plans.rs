@@ -125,7 +125,7 @@ fn with_overlay(mode: VpnMode) -> Site {
 
 /// The front-end's steps that have to do with burst nodes.
 fn of_overlay(plan: &Plan) -> Vec<Planned> {
-    let steps = plan.hosts[0].steps.clone().unwrap().into_iter();
+    let steps = plan.hosts[0].steps.clone().expect("the front-end has a plan").into_iter();
     let wanted = [Stage::Network, Stage::Services, Stage::Overlay];
     steps.filter(|s| wanted.contains(&s.stage)).collect()
 }
