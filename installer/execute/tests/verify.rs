@@ -74,8 +74,7 @@ async fn each_promise_gets_its_verdict_in_order() {
 async fn a_server_of_datagrams_is_seen_to_listen() {
     let open = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = open.local_addr().unwrap().port();
-    let listens =
-        |protocol: &str| ("one", Check::Listens { protocol: protocol.to_owned(), port });
+    let listens = |protocol: &str| ("one", Check::Listens { protocol: protocol.to_owned(), port });
     let verdicts = look(vec![listens("udp"), listens("tcp")]).await;
     assert_eq!(verdicts[0], Verdict::Met);
     let none = format!("one: nothing listens on tcp port {port}");

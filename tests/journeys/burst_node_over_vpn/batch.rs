@@ -22,19 +22,16 @@ fn settings() -> String {
 /// One job runs on the local and on the burst node; each part of it reads the share.
 pub(crate) fn a_job_runs_here_and_there_and_reads_the_share(bed: &Bed, burst: &Host, text: &str) {
     let (controller, local) = (bed.lan(), &bed.site.hosts[1]);
-    let roles =
-        [(controller, "slurmctld slurm-client"), (local, "slurmd libnfs-utils"), (burst, "slurmd")];
     std::thread::scope(|scope| {
-        for (host, packages) in roles {
-            scope.spawn(move || install(host, &format!("munge {packages}")));
+        for (host, packages) in [(local, "munge slurmd libnfs-utils"), (burst, "munge slurmd")] {
+            scope.spawn(move || install(host, packages));
         }
     });
     let key = controller.read("/etc/munge/munge.key");
-    for (host, packages) in roles {
+    for (host, service) in [(controller, "slurmctld"), (local, "slurmd"), (burst, "slurmd")] {
         host.write("/etc/munge/munge.key", 0o400, &key);
         host.write("/etc/slurm/slurm.conf", 0o644, settings());
         host.write("/etc/slurm/cgroup.conf", 0o644, GROUPS);
-        let service = packages.split(' ').next().unwrap_or_default();
         let drop_in = format!("/etc/systemd/system/{service}.service.d");
         host.run(&format!("mkdir -p /var/lib/slurm/ctld /var/lib/slurm/d {drop_in}")).good();
         host.write(&format!("{drop_in}/lab.conf"), 0o644, WITHOUT_GROUPS);

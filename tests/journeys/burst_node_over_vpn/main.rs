@@ -10,40 +10,47 @@ mod traffic;
 use base64::Engine as _;
 use bed::{Bed, LAN_HOST, eventually, pings};
 use std::time::{Duration, Instant};
-use stratus_tests::hosts::{Host, Line};
+use stratus_tests::hosts::{Cloud, Host, Line, Tree};
 
 const SITE_FILE: &str = "/etc/stratus/stratus.toml";
 
 #[test]
 fn a_machine_in_another_cloud_boots_and_is_a_node_of_the_site() {
     let mut bed = Bed::new();
-    the_overlay_is_part_of_the_site(&bed);
+    let (cloud, far) = (bed.internet.cloud(), bed.internet.cloud());
+    let mut burst1 = std::thread::scope(|scope| {
+        scope.spawn(|| traffic::prepare(bed.lan()));
+        let stock = scope.spawn(|| stock_with_cloud_init(&bed, &cloud));
+        the_overlay_is_part_of_the_site(&bed);
+        stock.join().expect("a stock machine")
+    });
 
     // One from user-data, as most clouds have it.
-    let cloud = bed.internet.cloud();
-    let user_data = bundle(&bed, "burst1", "cloud-init");
-    let burst1 = boots_with_cloud_init(&bed, &cloud, &user_data);
+    boots_from_user_data(&mut burst1, bundle(&bed, "burst1", "cloud-init"));
     is_on_the_lan(&bed, &burst1, "burst1", 200);
     traffic::hears_a_broadcast(bed.lan(), &burst1);
     traffic::gets_a_dhcp_answer(&burst1, "02:00:0a:4d:00:64", "10.77.0.100");
-    let text = traffic::writes_and_reads_the_share(&bed, &burst1);
+    let text = traffic::writes_and_reads_the_share(bed.lan(), &burst1);
     batch::a_job_runs_here_and_there_and_reads_the_share(&bed, &burst1, &text);
 
-    // One from an OpenNebula's CONTEXT, over a line that loses and delays.
-    let far = bed.internet.cloud();
+    // One from an OpenNebula's CONTEXT, over a line that loses and delays; the other one's is cut
+    // meanwhile.
     let line = Line { delay: Duration::from_millis(40), loses: 20 };
     let relay = bed.internet.poor_line(&far, 1194, line);
-    let burst2 = bed.machine("burst2", &far, &[]);
-    joins_from_context(&burst2, &bundle(&bed, "burst2", "context"));
-    is_on_the_lan(&bed, &burst2, "burst2", 201);
-    let bytes = traffic::whole_over_a_poor_line(&burst2, bed.lan());
-    let (passed, lost) = relay.counts();
-    println!("{bytes} bytes whole; of {} datagrams {lost} were lost", passed + lost);
-    assert!(lost > 0, "the line lost nothing");
+    let burst2 = std::thread::scope(|scope| {
+        scope.spawn(|| traffic::a_session_outlives_an_outage(&cloud, &burst1));
+        let burst2 = bed.machine("burst2", &far, &[]);
+        joins_from_context(&burst2, &bundle(&bed, "burst2", "context"));
+        is_on_the_lan(&bed, &burst2, "burst2", 201);
+        let bytes = traffic::whole_over_a_poor_line(&burst2);
+        let (passed, lost) = relay.counts();
+        println!("{bytes} bytes whole; of {} datagrams {lost} were lost", passed + lost);
+        assert!(lost > 0, "the line lost nothing");
+        burst2
+    });
     // Nodes of different clouds are on one LAN.
     eventually("one burst node reaches the other", || pings(&burst1, "10.77.0.201"));
 
-    traffic::a_session_outlives_an_outage(&cloud, &burst1, bed.lan());
     is_thrown_out_at_once(&bed, &burst1, &burst2);
     is_given_back(&bed);
 }
@@ -61,10 +68,11 @@ fn the_overlay_is_part_of_the_site(bed: &Bed) {
     assert!(told.status.success(), "{said}{}", String::from_utf8_lossy(&told.stderr));
     assert!(said.contains("tap-stratus"), "{said}");
 
-    let finished = site.trees();
+    let trees = || -> Vec<Tree> { site.hosts[..2].iter().map(Host::tree).collect() };
+    let finished = trees();
     let second = site.install(&["apply", "--yes"]).good();
     assert!(second.stderr.contains("nothing is to be done"), "{}", second.stderr);
-    for (before, after) in finished.iter().zip(site.trees()) {
+    for (before, after) in finished.iter().zip(trees()) {
         let differences = before.differences(&after);
         assert!(differences.is_empty(), "{}", differences.join("\n"));
     }
@@ -106,23 +114,23 @@ fn bundle(bed: &Bed, name: &str, form: &str) -> String {
     bed.front().run(&format!("stratus-vpn bundle {name} --as {form}")).good().stdout
 }
 
-/// A stock image whose cloud-init finds the bundle as its user-data.
-fn boots_with_cloud_init(bed: &Bed, cloud: &stratus_tests::hosts::Cloud, user_data: &str) -> Host {
+/// A machine as most clouds make it from a stock image of theirs.
+fn stock_with_cloud_init(bed: &Bed, cloud: &Cloud) -> Host {
     let settings = "datasource_list: [NoCloud]\nnetwork: { config: disabled }\n";
-    let mut host = bed.machine(
-        "stock",
-        cloud,
-        &[
-            ("/etc/cloud/cloud.cfg.d/99-lab.cfg", settings),
-            ("/var/lib/cloud/seed/nocloud/user-data", user_data),
-            ("/var/lib/cloud/seed/nocloud/meta-data", "instance-id: burst1\n"),
-        ],
-    );
-    // What a stock image of a cloud has from the beginning.
-    host.run("apt-get -q update && apt-get -qy --no-install-recommends install cloud-init").good();
+    let files = [
+        ("/etc/cloud/cloud.cfg.d/99-lab.cfg", settings),
+        ("/var/lib/cloud/seed/nocloud/meta-data", "instance-id: burst1\n"),
+    ];
+    let host = bed.machine("stock", cloud, &files);
+    traffic::install(&host, "cloud-init");
+    host
+}
+
+/// Its cloud-init finds the bundle when it boots for the first time.
+fn boots_from_user_data(host: &mut Host, user_data: String) {
+    host.write("/var/lib/cloud/seed/nocloud/user-data", 0o600, user_data);
     host.stop();
     host.boot();
-    host
 }
 
 /// As OpenNebula's contextualisation does: it decodes the script and runs it as root.

@@ -14,6 +14,7 @@ use super::lab::{Lab, WEB};
 use super::relay::{Line, Relay};
 use crate::programs::{run, tool};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The lab's own address on the internet.
 const WEB_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 9);
@@ -111,7 +112,7 @@ impl Internet {
             "nft add table ip nat && nft 'add chain ip nat post { type nat hook postrouting priority 100; }' \
              && nft add rule ip nat post oifname wan masquerade",
         );
-        Cloud { inside, router: self.router.0.clone(), line, hosts: std::cell::Cell::new(0) }
+        Cloud { inside, router: self.router.0.clone(), line, hosts: AtomicU8::new(0) }
     }
 
     /// From now on, datagrams of a cloud to this port of the site cross a poor line, in both
@@ -134,7 +135,7 @@ pub struct Cloud {
     inside: Namespace,
     router: String,
     line: String,
-    hosts: std::cell::Cell<u8>,
+    hosts: AtomicU8,
 }
 
 impl Cloud {
@@ -160,8 +161,7 @@ impl Cloud {
     }
 
     pub(super) fn seat(&self) -> Seat {
-        let number = self.hosts.get();
-        self.hosts.set(number + 1);
+        let number = self.hosts.fetch_add(1, Ordering::Relaxed);
         Seat {
             namespace: self.inside.0.clone(),
             address: Ipv4Addr::new(10, 99, 0, 11 + number),
