@@ -24,5 +24,5 @@ pub use daemon::ThroughHost;
 pub use fleet::Fleet;
 pub use flow::Mirroring;
 pub use junit::Report;
-pub use site_file::Loaded;
+pub use site_file::{Loaded, load_written};
 pub use wanted::wanted;

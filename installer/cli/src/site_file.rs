@@ -66,6 +66,17 @@ pub(crate) fn load(choices: &Choices) -> Result<Loaded> {
 /// The same for whoever does not need a directory of packages.
 pub(crate) fn load_online(choices: &Choices) -> Result<Loaded> {
     let (site, site_text) = site(choices)?;
+    with_files(site, site_text)
+}
+
+/// Reads the site file as it is written, and the files that it names, for whoever only makes a
+/// plan. A directory of packages is not looked at.
+pub fn load_written(path: &Path) -> Result<Loaded> {
+    let (site, site_text) = as_written(path)?;
+    with_files(site, site_text)
+}
+
+fn with_files(site: Site, site_text: String) -> Result<Loaded> {
     let (seen, secret) = files_needed(&site);
     let mut inputs = Inputs { site_text, ..Inputs::default() };
     for path in seen {

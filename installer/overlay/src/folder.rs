@@ -11,7 +11,9 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
@@ -149,6 +151,7 @@ impl Folder {
         });
         synced.map_err(io("sync", &self.root))?;
         for (file, path) in pending {
+            make_newer(file.as_file(), &path).map_err(io("write", &path))?;
             file.persist(&path).map_err(|error| io("write", &path)(error.error))?;
             self.changed.insert(path.parent().unwrap_or(&self.root).to_owned());
         }
@@ -163,6 +166,16 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Gives a file a later second than the one it replaces has: `openvpn` takes a revocation list of the
+/// same size and second for the one that it has read.
+fn make_newer(file: &File, replaced: &Path) -> io::Result<()> {
+    let Ok(replaced) = fs::metadata(replaced) else { return Ok(()) };
+    if file.metadata()?.mtime() > replaced.mtime() {
+        return Ok(());
+    }
+    file.set_modified(replaced.modified()? + Duration::from_secs(1))
 }
 
 /// Reads a file; none where there is none.

@@ -4,7 +4,9 @@
 
 use jiff::Timestamp;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 use stratus_network::overlay::Place;
 use stratus_overlay::register::Register;
 use stratus_overlay::{Error, Overlay, system_random};
@@ -80,6 +82,24 @@ fn what_a_killed_command_left_goes_and_what_it_spoiled_is_put_right() {
     assert_eq!(files(&root.join("pki/clients")).len(), 1);
     assert_eq!(fs::read(root.join("server/server.conf")).unwrap(), whole);
     assert!(root.join("server/ccd/a").is_file());
+}
+
+/// `openvpn` looks at the second and the size only.
+#[test]
+fn a_new_revocation_list_has_another_second_than_the_one_before() {
+    let (folder, site) = (tempfile::tempdir().unwrap(), site());
+    let mut overlay = open(folder.path(), &site);
+    overlay.add(&[name("a"), name("b")], Timestamp::now(), &mut system_random).unwrap();
+    let list = folder.path().join("server/crl.pem");
+    let seconds = || fs::metadata(&list).unwrap().mtime();
+    // As if it had been made a moment from now.
+    let file = fs::File::options().write(true).open(&list).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_mins(1)).unwrap();
+    for node in ["a", "b"] {
+        let before = seconds();
+        overlay.revoke(&[name(node)], Timestamp::now()).unwrap();
+        assert_eq!(seconds(), before + 1);
+    }
 }
 
 #[test]

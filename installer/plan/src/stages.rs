@@ -19,6 +19,7 @@ pub(crate) use accounts::HOST_KEY;
 pub(crate) use network::{interface as port_of, joint};
 pub use overlay::DATA as OVERLAY_DATA;
 pub(crate) use overlay::{SERVER, TIMER, serves_bridge};
+pub(crate) use services::files as service_files;
 
 use crate::plan::Stage;
 use crate::step::Step;

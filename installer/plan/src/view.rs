@@ -4,6 +4,7 @@ use crate::facts::{Facts, HostFacts, HostReport};
 use crate::metadata::System;
 use crate::offline::Offline;
 use crate::plan::Role;
+use crate::stages::service_files;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -28,9 +29,19 @@ pub struct Inputs {
 pub fn files_needed(site: &Site) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     let packages = &site.packages;
     let identity = site.identity.as_ref();
-    let seen = [packages.opennebula_key.as_ref(), packages.stratus_key.as_ref()];
+    let seen = [
+        packages.opennebula_key.as_ref(),
+        packages.stratus_key.as_ref(),
+        identity.and_then(|i| i.ca.as_ref()),
+    ];
     let secret = identity.and_then(|i| i.password_file.clone());
-    (seen.into_iter().flatten().cloned().collect(), secret.into_iter().collect())
+    let mut seen: BTreeSet<_> = seen.into_iter().flatten().cloned().collect();
+    let mut secret: BTreeSet<_> = secret.into_iter().collect();
+    let here = role_pairs(site).into_iter().map(|(_, role)| role).collect();
+    for file in service_files(site, &here) {
+        if file.secret { &mut secret } else { &mut seen }.insert(file.path.clone());
+    }
+    (seen, secret)
 }
 
 /// Hosts with what they are for; the front-end first, then nodes and service hosts in the order

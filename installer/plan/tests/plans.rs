@@ -70,7 +70,7 @@ fn promises_of_a_full_site() {
 fn a_key_that_was_not_read_is_an_error_and_not_an_empty_file() {
     let site = full();
     let (seen, secret) = files_needed(&site);
-    assert_eq!((seen.len(), secret.len()), (1, 1));
+    assert_eq!((seen.len(), secret.len()), (2, 1));
     let mut none = inputs();
     none.files.clear();
     let plan = plan(&site, &facts(&site, SYSTEMS[1]), &none);

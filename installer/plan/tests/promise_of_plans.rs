@@ -5,8 +5,10 @@ mod support;
 use proptest::prelude::*;
 use stratus_plan::facts::{HostReport, PathKind, Unreachable};
 use stratus_plan::plan::State;
-use stratus_plan::{plan, questions};
-use stratus_site::{Database, Nat, Share, Site, VpnMode};
+use stratus_plan::{files_needed, plan, questions};
+use stratus_site::{
+    AddressSource, Cache, Database, Nat, Repository, ServiceFile, Share, Site, VpnMode,
+};
 use support::model::{apply_to_facts, undone};
 use support::{CANARY, SYSTEMS, facts, host, identity, inputs, known, site};
 
@@ -147,6 +149,51 @@ fn a_changed_password_is_copied_and_what_reads_it_is_written_again() {
             "file:/etc/one/auth/ldap_auth.conf"
         ]
     );
+}
+
+#[test]
+fn files_of_services_lie_beside_their_settings_and_on_no_other_host() {
+    let mut site = site(Share::Ssh, Database::Sqlite);
+    let on = |host| AddressSource::Install(support::host(host));
+    let url: url::Url = "https://one.example.org:8443/".parse().unwrap();
+    let repository = Repository { source: on("one.example.org"), url: url.clone(), ca: None };
+    site.repository = Some(repository);
+    site.cache = Some(Cache { source: on("node01.example.org"), url });
+    let file = |section: &str, name: &str, secret| ServiceFile {
+        section: section.into(),
+        name: name.into(),
+        path: format!("site/{name}").into(),
+        secret,
+    };
+    site.service_files = vec![
+        file("identity", "ca.pem", false),
+        file("repository", "keys/tls/server.key", true),
+        file("repository", "ca.pem", true),
+        file("cache", "upstream.secret", true),
+        file("monitor", "mail.secret", true),
+    ];
+    let (seen, secret) = files_needed(&site);
+    assert_eq!((seen.len(), secret.len()), (2, 3), "the monitor is not set up: {secret:?}");
+    let mut given = inputs();
+    given.files.extend(seen.into_iter().map(|path| (path, b"PEM\n".to_vec())));
+    given.secrets.extend(secret.into_iter().map(|path| (path, "0".repeat(64))));
+    let plan = plan(&site, &facts(&site, SYSTEMS[0]), &given);
+    let of = |host: &str| -> Vec<String> {
+        let planned = plan.hosts.iter().find(|h| h.host.as_str() == host).unwrap();
+        let steps = planned.steps.as_ref().unwrap().iter();
+        let ours = ["file:/etc/stratus/stratus.toml", "file:/etc/stratus/firewall.nft"];
+        let here = |id: &&str| id.contains(":/etc/stratus/") && !ours.contains(id);
+        steps.map(|p| p.id.as_str()).filter(here).map(str::to_owned).collect()
+    };
+    let front = [
+        "directory:/etc/stratus/keys",
+        "directory:/etc/stratus/keys/tls",
+        "secret-file:/etc/stratus/ca.pem",
+        "secret-file:/etc/stratus/keys/tls/server.key",
+    ];
+    assert_eq!(of("one.example.org"), front);
+    assert_eq!(of("node01.example.org"), ["secret-file:/etc/stratus/upstream.secret"]);
+    assert!(of("node02.example.org").is_empty());
 }
 
 #[test]

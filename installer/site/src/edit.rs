@@ -227,7 +227,7 @@ fn value_of(key: &Key, words: &[String]) -> Result<Value, WrongValue> {
         _ => Value::from(joined.clone()),
     };
     match key.kind {
-        Kind::Text => Ok(text()),
+        Kind::Text | Kind::File | Kind::SecretFile => Ok(text()),
         Kind::Number => literal().filter(Value::is_integer).ok_or_else(wrong),
         Kind::Size | Kind::Duration | Kind::NumberOrText => {
             Ok(literal().filter(Value::is_integer).unwrap_or_else(text))

@@ -18,6 +18,6 @@ pub use host_range::expand as expand_hosts;
 pub use sections::{
     Accounting, AddressSource, Burst, Cache, Database, Dhcp, Extent, Frontend, General, Hypervisor,
     Identity, Interface, Lease, Monitor, Nat, Network, NetworkKind, Node, OpenNebula, Os, Packages,
-    Repository, Share, Site, Ssh, Sudo, Transport, Vlan, Vpn, VpnMode,
+    Repository, ServiceFile, Share, Site, Ssh, Sudo, Transport, Vlan, Vpn, VpnMode,
 };
 pub use values::{Domain, HostName, InterfaceName, MacAddress, MacPrefix, NetworkName, WrongValue};

@@ -15,7 +15,10 @@ pub fn page() -> String {
          `*` in the name of a section stands for a name that you choose. Host names without a dot \
          get `site.domain`. A relative path starts from the folder of the file. A size is written as \
          `\"200 GiB\"`, a duration as `\"30 s\"`, `\"10 min\"`, `\"1 h\"` or `\"7 days\"`. Secrets \
-         have files of their own; the site file names those.\n",
+         have files of their own; the site file names those.\n\n\
+         Files of services that lie beside the site file are put beside the settings on the hosts of \
+         those services, secret ones readable by the services alone; an absolute path, and a folder of \
+         trust anchors, is the host's own.\n",
     );
     for (section, about) in keys::SECTIONS {
         let _ = write!(page, "\n## `[{section}]`\n\n{about}\n\n");

@@ -35,6 +35,22 @@ pub struct Site {
     pub accounting: Option<Accounting>,
     /// `[packages]`.
     pub packages: Packages,
+    /// Files beside the site file that sections of services name.
+    pub service_files: Vec<ServiceFile>,
+}
+
+/// A file beside the site file that a service reads. One with an absolute path is none of these: it
+/// is the service's host's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFile {
+    /// The first word of the section that names it, such as `repository`.
+    pub section: String,
+    /// The path as written: relative to the site file, and within its folder.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether nobody else may read it.
+    pub secret: bool,
 }
 
 /// `[site]`: the site as a whole.

@@ -1,12 +1,14 @@
 //! What the tests use beside Rust, installed by name and named before.
 
+mod pan;
+
 use crate::run::{check, find, tools};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 31] = [
+const PROGRAMS: [(&str, &str); 32] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -28,6 +30,7 @@ const PROGRAMS: [(&str, &str); 31] = [
     ("openvpn", "openvpn"),
     ("bash", "bash"),
     ("python3", "python3"),
+    ("ruby", "ruby"),
     // Whole hosts, and packages for them.
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
@@ -50,9 +53,11 @@ const NETWORK: [(&str, &str); 3] = [
     ("sbin/ifup", "ifupdown"),
 ];
 
-/// Python modules by their file, and the Debian package that brings them.
-const MODULES: [(&str, &str); 1] =
-    [("/usr/lib/python3/dist-packages/tusclient/client.py", "python3-tuspy")];
+/// Modules of Python and Ruby by their file, and the Debian package that brings them.
+const MODULES: [(&str, &str); 2] = [
+    ("/usr/lib/python3/dist-packages/tusclient/client.py", "python3-tuspy"),
+    ("/usr/lib/ruby/vendor_ruby/net/ldap.rb", "ruby-net-ldap"),
+];
 
 /// Every Debian package that may be installed or unpacked.
 pub(crate) fn packages() -> impl Iterator<Item = &'static str> {
@@ -68,6 +73,7 @@ pub(crate) fn run() -> Result<()> {
     if let Some(file) = s3_server()? {
         println!("S3 server: {}", file.display());
     }
+    pan::compiler()?;
     apel()
 }
 

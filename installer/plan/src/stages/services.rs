@@ -2,11 +2,18 @@
 //! that its services read, and no other.
 
 use crate::plan::Role;
-use crate::step::Step;
+use crate::step::{Access, File, Step};
 use crate::view::View;
 use crate::wanted::{Wanted, packages_id, whole};
+use std::collections::{BTreeMap, BTreeSet};
+use stratus_site::{ServiceFile, Site};
 
+/// Where the services look for their settings, and for the files that are named there.
+const FOLDER: &str = "/etc/stratus";
 pub(crate) const SETTINGS: &str = "/etc/stratus/stratus.toml";
+
+/// All services' users are in it: their packages see to that.
+const GROUP: &str = "stratus";
 
 /// Role, package and unit, sections of the site file, reason.
 const SERVICES: [(Role, &str, &[&str], &str); 3] = [
@@ -33,14 +40,65 @@ pub(super) fn wanted(view: &View) -> Vec<Wanted> {
         sections.extend(GATEWAY);
     }
     let settings = if sections.is_empty() { None } else { settings(view, &sections) };
-    let inputs: &[&str] = if settings.is_some() { &[SETTINGS] } else { &[] };
+    let mut inputs: Vec<String> = settings.iter().map(|_| SETTINGS.to_owned()).collect();
     steps.extend(settings);
+    if let Some((_, first, ..)) = here.first() {
+        for wanted in placed(view) {
+            if let Step::File(File { path, .. }) | Step::SecretFile { path, .. } = &wanted.step {
+                inputs.push(path.clone());
+            }
+            steps.push(wanted.needs(packages_id(first)));
+        }
+    }
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     for (_, name, _, section) in &here {
         let reason = format!("{section}: the service runs on this host");
-        let unit = Wanted::runs(&format!("{name}.service"), inputs, reason);
+        let unit = Wanted::runs(&format!("{name}.service"), &inputs, reason);
         steps.push(unit.needs(packages_id(name)));
     }
     steps
+}
+
+/// The files that services of these roles read.
+pub(crate) fn files<'a>(
+    site: &'a Site,
+    roles: &BTreeSet<Role>,
+) -> impl Iterator<Item = &'a ServiceFile> {
+    let here = SERVICES.iter().filter(|(role, ..)| roles.contains(role));
+    let sections: BTreeSet<&str> = here.flat_map(|(_, _, s, _)| s.iter().copied()).collect();
+    site.service_files.iter().filter(move |file| sections.contains(file.section.as_str()))
+}
+
+/// What puts the files of the host's services beside the settings, as they lie beside the site file.
+fn placed(view: &View) -> Vec<Wanted> {
+    let mut named: BTreeMap<&str, &ServiceFile> = BTreeMap::new();
+    for file in files(view.site, view.roles) {
+        let known = named.entry(&file.name).or_insert(file);
+        // What one section calls secret is secret.
+        if file.secret {
+            *known = file;
+        }
+    }
+    let folders: BTreeSet<&str> = named
+        .keys()
+        .flat_map(|name| name.match_indices('/').map(|(end, _)| &name[..end]))
+        .collect();
+    let made = folders.into_iter().map(|folder| {
+        let path = format!("{FOLDER}/{folder}");
+        let step = Step::Directory { path, access: Access::root(0o755) };
+        Wanted::new(step, "files that services read are in it")
+    });
+    let copied = named.values().map(|file| {
+        let path = format!("{FOLDER}/{}", file.name);
+        let step = if file.secret {
+            let access = Access { group: GROUP.into(), ..Access::root(0o640) };
+            Step::SecretFile { path, access, source: file.path.clone() }
+        } else {
+            Step::File(whole(&path, 0o644, view.input(&file.path)))
+        };
+        Wanted::new(step, format!("[{}] names it", file.section))
+    });
+    made.chain(copied).collect()
 }
 
 /// The settings file, unless the host has the site file itself there: that one is the

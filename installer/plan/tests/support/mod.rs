@@ -57,6 +57,7 @@ pub(crate) fn sized(nodes: u32, networks: u32, share: Share, database: Database)
             opennebula_key: Some(PathBuf::from("keys/opennebula.asc")),
             ..Packages::default()
         },
+        service_files: Vec::new(),
     }
 }
 
@@ -134,16 +135,19 @@ pub(crate) fn identity() -> Identity {
         base: "ou=people,dc=example,dc=org".into(),
         bind_dn: Some("cn=it's,dc=example,dc=org".into()),
         password_file: Some("secret/ldap".into()),
-        user_filter: "(&(objectClass=person)(uid={user}))".into(),
+        user_filter: "(&(objectClass=person)(uid={login}))".into(),
         group_filter: None,
         admin_group: Some("cn=admins,dc=example,dc=org".into()),
-        ca: None,
+        ca: Some("ldap-ca.pem".into()),
     }
 }
 
 pub(crate) fn inputs() -> Inputs {
     Inputs {
-        files: BTreeMap::from([("keys/opennebula.asc".into(), b"KEY OF OPENNEBULA\n".to_vec())]),
+        files: BTreeMap::from([
+            ("keys/opennebula.asc".into(), b"KEY OF OPENNEBULA\n".to_vec()),
+            ("ldap-ca.pem".into(), b"CERTIFICATE OF THE DIRECTORY'S AUTHORITY\n".to_vec()),
+        ]),
         secrets: BTreeMap::from([("secret/ldap".into(), sha256(CANARY))]),
         offline: Some(Offline { key: "KEY OF THE MIRROR\n".into(), mirror: mirror() }),
         site_text: "[site]\nname = \"example\"\n[cache]\nsize = \"1 GiB\"\n".into(),

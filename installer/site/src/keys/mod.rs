@@ -33,6 +33,10 @@ pub struct Key {
 pub enum Kind {
     /// A text in quotes.
     Text,
+    /// A file: beside the site file, unless its path is absolute.
+    File,
+    /// The same, for a file that nobody else may read.
+    SecretFile,
     /// A list of texts; a single text will do.
     Texts,
     /// A whole number.
@@ -197,6 +201,8 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Text => "text",
             Self::Texts => "list of texts",
+            Self::File => "file",
+            Self::SecretFile => "secret file",
             Self::Number => "number",
             Self::Numbers => "list of numbers",
             Self::NumberOrText => "number or text",

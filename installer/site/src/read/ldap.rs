@@ -49,12 +49,17 @@ fn directory(s: &Section<'_>) -> Identity {
         }
         Some(text)
     };
+    let user_filter = filter("user_filter");
+    if let Some(text) = user_filter.as_ref().filter(|text| !text.contains("{login}")) {
+        let cure = "write `{login}` where the login stands, as \"(uid={login})\"".to_owned();
+        s.complain("user_filter", format!("`{text}` finds nobody by the login"), Some(cure));
+    }
     Identity {
         urls,
         base,
         bind_dn,
         password_file,
-        user_filter: filter("user_filter").unwrap_or_else(|| "(uid={login})".to_owned()),
+        user_filter: user_filter.unwrap_or_else(|| "(uid={login})".to_owned()),
         group_filter: filter("group_filter"),
         admin_group: s.text("administrators"),
         ca: s.path("ca"),

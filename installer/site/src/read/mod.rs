@@ -8,13 +8,14 @@ mod hosts;
 mod ldap;
 mod networks;
 mod refuse;
+mod service_files;
 mod services;
 mod subnet;
 mod vpn;
 
 pub(crate) use refuse::{is_placeholder, is_well_known};
 
-use crate::sections::{Packages, Site, Ssh, Sudo};
+use crate::sections::{Packages, ServiceFile, Site, Ssh, Sudo};
 use crate::values::{Domain, HostName, WrongValue};
 use claims::Claims;
 use std::collections::BTreeSet;
@@ -60,7 +61,7 @@ impl Site {
         let written = SiteText::parse(file, text)?;
         let mut reading =
             Reading { problems: Problems::default(), claims: Claims::default(), domain: None };
-        let site = reading.site(&written);
+        let site = reading.site(&written, service_files::named(file, text));
         let Reading { mut problems, claims, .. } = reading;
         claims.check(text, &mut problems);
         refuse::placeholders_and_secrets(&written, &mut problems);
@@ -72,7 +73,7 @@ impl Site {
 }
 
 impl Reading {
-    fn site(&mut self, text: &SiteText) -> Option<Site> {
+    fn site(&mut self, text: &SiteText, service_files: Vec<ServiceFile>) -> Option<Site> {
         let general = hosts::general(text, self);
         let frontend = hosts::frontend(text, self);
         let (nodes, bridge) = hosts::nodes(text, self, frontend.as_ref());
@@ -101,6 +102,7 @@ impl Reading {
             monitor,
             accounting,
             packages,
+            service_files,
         })
     }
 

@@ -1,0 +1,5 @@
+//! `stratus-quattor`: an export on disk.
+
+mod folder;
+
+pub use folder::{Written, write};
