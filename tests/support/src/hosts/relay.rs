@@ -98,7 +98,7 @@ impl Work {
     fn run(mut self, counts: &Counts) {
         while !counts.stop.load(Ordering::Relaxed) {
             self.wait();
-            let mut buffer = [0; 65536];
+            let mut buffer = [0; 9000];
             while let Ok((length, from)) = self.front.recv_from(&mut buffer) {
                 let client = self.client(from);
                 self.take(counts, Towards::Site(client), &buffer[..length]);
