@@ -77,7 +77,8 @@ while True:
     // A lost datagram is asked for again, as DHCP clients do.
     let mut offered = String::new();
     eventually("an answer of the site's DHCP service", || {
-        offered = burst.run(&format!("python3 /tmp/dhcp.py {mac}")).stdout.trim().to_owned();
+        let told = burst.run(&format!("python3 /tmp/dhcp.py {mac}")).stdout;
+        told.trim().clone_into(&mut offered);
         !offered.is_empty()
     });
     assert_eq!(offered, address);
