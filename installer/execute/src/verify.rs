@@ -93,6 +93,8 @@ async fn look(
             script("bridge_up", &[bridge, interface.as_deref().unwrap_or_default()])
         }
         Check::FramesCross { bridge, to } => script("frames_cross", &[bridge, &to.to_string()]),
+        Check::Listens { protocol, port } => script("listens", &[protocol, &port.to_string()]),
+        Check::OverlayCounts => script("overlay_counts", &[]),
         Check::SshTrust { user, to } => script("ssh_trust", &[user, to.as_str()]),
         Check::LibvirtAnswers { user } => script("libvirt_answers", &[user]),
     };

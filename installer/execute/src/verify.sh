@@ -19,6 +19,23 @@ port_answers() {
     need bash
     timeout 10 bash -c ': < "/dev/tcp/$0/$1"' "$1" "$2" 2> /dev/null || no "nothing answers at $1 port $2"
 }
+# A server of datagrams says nothing to a stranger: that it listens is asked of the kernel.
+listens() {
+    need ss
+    case $1 in udp) which=-u ;; *) which=-t ;; esac
+    found=$(ss -H -l -n $which "sport = :$2") || cannot "ss cannot tell what listens"
+    [ -n "$found" ] || no "nothing listens on $1 port $2"
+}
+# Of what `stratus-vpn status` warns of, the end of something; who comes and goes does not matter.
+overlay_counts() {
+    need stratus-vpn
+    status=0
+    said=$(stratus-vpn status 2>&1 > /dev/null) || status=$?
+    # 5: the server does not answer, which is another promise.
+    case $status in 0 | 5) ;; *) no "$(printf '%s' "$said" | head -n 1)" ;; esac
+    ended=$(printf '%s\n' "$said" | grep -e '^warning: .*expired' -e '^warning: .*not renewed' | head -n 1) || :
+    [ -z "$ended" ] || no "${ended#warning: }"
+}
 http_answers() {
     need curl
     if [ -n "$2" ]; then set -- "$1" --cacert "$2"; else set -- "$1" --location; fi

@@ -71,6 +71,43 @@ async fn each_promise_gets_its_verdict_in_order() {
 }
 
 #[tokio::test]
+async fn a_server_of_datagrams_is_seen_to_listen() {
+    let open = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = open.local_addr().unwrap().port();
+    let listens = |protocol: &str| ("one", Check::Listens { protocol: protocol.to_owned(), port });
+    let verdicts = look(vec![listens("udp"), listens("tcp")]).await;
+    assert_eq!(verdicts[0], Verdict::Met);
+    let none = format!("one: nothing listens on tcp port {port}");
+    assert_eq!(verdicts[1], Verdict::NotMet(none));
+}
+
+/// A stand-in for `stratus-vpn` that says this and ends so; how the look at it ends.
+fn overlay(status: i32, says: &str) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("stratus-vpn");
+    std::fs::write(&program, format!("#!/bin/sh\necho \"{says}\" >&2\nexit {status}\n")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).unwrap();
+    let script = format!("{}overlay_counts", include_str!("../src/verify.sh"));
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let out = std::process::Command::new("sh").args(["-c", &script]).env("PATH", path).output();
+    let out = out.unwrap();
+    (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).trim().to_owned())
+}
+
+#[test]
+fn what_ended_in_the_overlay_is_told_and_who_was_refused_is_not() {
+    let list = "the revocation list has expired, so nobody is let in: run it";
+    assert_eq!(overlay(0, &format!("warning: {list}")), (1, list.to_owned()));
+    let refused = "not let in:\n  10:00  192.0.2.1: its certificate has expired";
+    assert_eq!(overlay(0, refused), (0, String::new()));
+    // That the server does not answer is another promise.
+    assert_eq!(overlay(5, "warning: the server does not answer"), (0, String::new()));
+    let none = "error: there is no overlay";
+    assert_eq!(overlay(2, none), (1, none.to_owned()));
+}
+
+#[tokio::test]
 async fn a_share_is_written_and_read_both_ways_and_left_clean() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap().to_owned();

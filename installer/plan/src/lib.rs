@@ -39,4 +39,5 @@ pub use preflight::{Finding, Severity, preflight};
 pub use promises::promises;
 pub use questions::questions;
 pub use reach::reach;
+pub use stages::OVERLAY_DATA;
 pub use view::{Inputs, files_needed, roles};

@@ -70,6 +70,8 @@ pub enum Stage {
     Firewall,
     /// Appliance repository, cache, monitor.
     Services,
+    /// The server of burst nodes.
+    Overlay,
     /// Everything runs.
     Start,
 }

@@ -93,6 +93,15 @@ pub enum Check {
         /// The user.
         user: String,
     },
+    /// A program on the host listens for datagrams or connections from elsewhere.
+    Listens {
+        /// `udp` or `tcp`.
+        protocol: String,
+        /// Port.
+        port: u16,
+    },
+    /// Certificates and the revocation list of the overlay count, and are renewed.
+    OverlayCounts,
     /// A tiny machine starts on the host, gets an address of the network, and ends.
     MachineBoots {
         /// The host.

@@ -5,6 +5,7 @@ use crate::facts::Facts;
 use crate::metadata::{self, System, opennebula, series_text};
 use crate::plan::Role;
 use crate::promise::{Check, Promise};
+use crate::stages::{SERVER, TIMER, serves_bridge};
 use crate::view::{known, roles};
 use std::collections::BTreeSet;
 use stratus_site::{HostName, Hypervisor, Node, Share, Site};
@@ -19,6 +20,7 @@ pub fn promises(site: &Site, facts: &Facts) -> Vec<Promise> {
     promises.extend(site.nodes.iter().flat_map(|node| node_promises(site, node)));
     promises.extend(networks(site));
     promises.extend(services(site));
+    promises.extend(overlay(site));
     promises
 }
 
@@ -40,6 +42,9 @@ fn units(site: &Site, facts: &Facts, host: &HostName, roles: &BTreeSet<Role>) ->
     let mut units = vec!["stratus-firewall.service".to_owned()];
     if roles.contains(&Role::Frontend) {
         units.extend(frontend_units(site, system));
+    }
+    if roles.contains(&Role::Gateway) {
+        units.extend([SERVER, TIMER].map(str::to_owned));
     }
     let node = site.nodes.iter().find(|n| n.host == *host);
     if node.is_some_and(|n| n.hypervisor != Hypervisor::Lxc) {
@@ -212,4 +217,34 @@ fn services(site: &Site) -> Vec<Promise> {
         promise("service:monitor".into(), from, text, Check::PortAnswers { host, port }, cure)
     });
     http.chain(monitor).collect()
+}
+
+/// Burst nodes can come in, and are on the LAN when they do.
+fn overlay(site: &Site) -> Vec<Promise> {
+    let Some(vpn) = &site.vpn else { return Vec::new() };
+    let host = vpn.gateway_host.as_ref().unwrap_or(&site.frontend.host);
+    let (protocol, port) = (vpn.protocol.clone(), vpn.port);
+    let journal = format!("on {host}: `journalctl -u {SERVER}`");
+    let mut promises = vec![
+        promise(
+            "overlay:listens".into(),
+            host,
+            format!("the server of burst nodes listens on {protocol} port {port} of {host}"),
+            Check::Listens { protocol, port },
+            journal.clone(),
+        ),
+        promise(
+            "overlay:counts".into(),
+            host,
+            "certificates and the revocation list of burst nodes count",
+            Check::OverlayCounts,
+            format!("on {host}: `stratus-vpn renew --restart`, `systemctl status {TIMER}`"),
+        ),
+    ];
+    if let Some((bridge, device)) = serves_bridge(site) {
+        let text = format!("{device}, the end of burst nodes' tunnels, is in {bridge} of {host}");
+        let check = Check::BridgeUp { bridge, interface: Some(device) };
+        promises.push(promise("overlay:bridge".into(), host, text, check, journal));
+    }
+    promises
 }

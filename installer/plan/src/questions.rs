@@ -110,7 +110,10 @@ fn of_step(questions: &mut Questions, host: &HostName, step: Step) {
             questions.units.insert(unit.name);
             questions.paths.extend(unit.inputs);
         }
-        Step::Action { inputs, .. } => questions.paths.extend(inputs),
+        Step::Action { action, inputs } => {
+            questions.paths.extend(inputs);
+            questions.paths.extend(action.makes().map(str::to_owned));
+        }
         Step::Database { name, password_file } => {
             questions.databases.insert(name);
             questions.secret_paths.insert(password_file);

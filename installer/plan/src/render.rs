@@ -210,6 +210,7 @@ fn stage_text(stage: Stage) -> &'static str {
         Stage::Dhcp => "DHCP",
         Stage::Firewall => "firewall",
         Stage::Services => "services",
+        Stage::Overlay => "overlay",
         Stage::Start => "start",
     }
 }

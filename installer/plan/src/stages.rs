@@ -8,6 +8,7 @@ mod firewall;
 mod hypervisor;
 mod network;
 mod opennebula;
+mod overlay;
 mod packages;
 mod repositories;
 mod services;
@@ -15,7 +16,9 @@ mod share;
 mod start;
 
 pub(crate) use accounts::HOST_KEY;
-pub(crate) use network::interface as port_of;
+pub(crate) use network::{interface as port_of, joint};
+pub use overlay::DATA as OVERLAY_DATA;
+pub(crate) use overlay::{SERVER, TIMER, serves_bridge};
 pub(crate) use services::files as service_files;
 
 use crate::plan::Stage;
@@ -26,7 +29,7 @@ use std::collections::BTreeSet;
 
 type StageFn = fn(&View) -> Vec<Wanted>;
 
-const STAGES: [(Stage, StageFn); 12] = [
+const STAGES: [(Stage, StageFn); 13] = [
     (Stage::Repositories, repositories::wanted),
     (Stage::Packages, packages::wanted),
     (Stage::Accounts, accounts::wanted),
@@ -38,6 +41,7 @@ const STAGES: [(Stage, StageFn); 12] = [
     (Stage::Dhcp, dhcp::wanted),
     (Stage::Firewall, firewall::wanted),
     (Stage::Services, services::wanted),
+    (Stage::Overlay, overlay::wanted),
     (Stage::Start, start::wanted),
 ];
 

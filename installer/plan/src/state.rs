@@ -6,7 +6,7 @@ use crate::content::{inputs_digest, network_digest, seen_name};
 use crate::facts::PathKind;
 use crate::offline::{CARRY, INDEX};
 use crate::plan::State;
-use crate::step::{Access, Carry, File, Network, Step, Unit, User};
+use crate::step::{Access, Action, Carry, File, Network, Step, Unit, User};
 use crate::view::View;
 use crate::wanted::{Wanted, file_id};
 use std::collections::BTreeSet;
@@ -35,6 +35,7 @@ impl Earlier {
             }
             Step::SshKey { path, .. } => drop(self.changing.insert(format!("{path}.pub"))),
             Step::Carry(_) => drop(self.changing.insert(INDEX.to_owned())),
+            Step::Action { action, .. } => self.changing.extend(action.makes().map(str::to_owned)),
             _ => {}
         }
     }
@@ -59,7 +60,9 @@ pub(crate) fn judge(view: &View, earlier: &Earlier, wanted: &Wanted) -> State {
         Step::SecretFile { path, access, source } => files::secret_file(view, path, access, source),
         Step::SshKey { path, .. } => ssh_key(view, path),
         Step::Unit(unit) => self::unit(view, earlier, unit),
-        Step::Action { inputs, .. } => action(view, earlier, &wanted.step, inputs),
+        Step::Action { action, inputs } => {
+            self::action(view, earlier, &wanted.step, (*action, inputs))
+        }
         Step::Database { name, .. } => database(view, name),
         Step::Network(network) => self::network(view, network),
     }
@@ -204,8 +207,15 @@ fn stale(view: &View, earlier: &Earlier, step: &Step, inputs: &BTreeSet<String>)
     }
 }
 
-fn action(view: &View, earlier: &Earlier, step: &Step, inputs: &BTreeSet<String>) -> State {
-    match stale(view, earlier, step, inputs) {
+fn action(
+    view: &View,
+    earlier: &Earlier,
+    step: &Step,
+    (action, inputs): (Action, &BTreeSet<String>),
+) -> State {
+    let gone = action.makes().filter(|path| !view.told.paths.contains_key(*path));
+    let again = || gone.map(|path| format!("{path} is not there"));
+    match stale(view, earlier, step, inputs).or_else(again) {
         None => State::Done("done, and nothing has changed since".to_owned()),
         Some(_) if !view.told.seen.contains_key(&seen_name(step).unwrap_or_default()) => {
             State::Change(vec!["not done yet".to_owned()])
@@ -259,7 +269,7 @@ fn network(view: &View, network: &Network) -> State {
 /// Whether the facts tell of the file. A path with the name of an interface that was not known
 /// before could not be asked for.
 fn is_asked(view: &View, network: &Network, file: &File) -> bool {
-    let automatic = view.node.is_some_and(|n| n.interface == Interface::Auto);
+    let automatic = view.node.is_none_or(|n| n.interface == Interface::Auto);
     let named = network.interface.as_ref().is_some_and(|name| file.path.contains(name));
     !(automatic && named) || view.told.paths.contains_key(&file.path)
 }

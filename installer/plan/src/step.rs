@@ -233,6 +233,9 @@ pub enum Action {
     SyncRemotes,
     /// SELinux labels of the datastores are set again.
     RestoreLabels,
+    /// The authority of burst nodes is made where there is none, the server's files follow the site
+    /// file, and nodes that it names are put in.
+    MakeOverlay,
 }
 
 impl Action {
@@ -247,6 +250,15 @@ impl Action {
             Self::LoadFirewall => "load-firewall",
             Self::SyncRemotes => "sync-remotes",
             Self::RestoreLabels => "restore-labels",
+            Self::MakeOverlay => "make-overlay",
+        }
+    }
+
+    /// A file that it makes, and without which it is done again.
+    pub fn makes(self) -> Option<&'static str> {
+        match self {
+            Self::MakeOverlay => Some("/var/lib/stratus/vpn/server/server.conf"),
+            _ => None,
         }
     }
 }

@@ -4,7 +4,7 @@ mod support;
 
 use stratus_plan::facts::{Facts, Feature, HostReport, Unreachable};
 use stratus_plan::{Severity, preflight};
-use stratus_site::{Database, Hypervisor, Os, Share, Site};
+use stratus_site::{Database, Hypervisor, Os, Share, Site, VpnMode};
 use support::{SYSTEMS, facts, host, known, name, site};
 
 const NODE: &str = "node01.example.org";
@@ -64,6 +64,11 @@ fn each_obstacle_is_found_where_it_is() {
         found(|s, f| {
             s.nodes[0].hypervisor = Hypervisor::Qemu;
             known(f, NODE).features.insert(Feature::Kvm, false);
+        }),
+        found(|s, _| {
+            let mut vpn = support::vpn(VpnMode::Tap);
+            vpn.subnet = "10.9.0.0/24".parse().unwrap();
+            s.vpn = Some(vpn);
         }),
     ];
     insta::assert_snapshot!(all.join("\n"));

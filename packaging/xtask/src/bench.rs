@@ -5,7 +5,7 @@ use crate::setup;
 use anyhow::{Result, bail};
 
 /// Benches by name: what cargo runs for each.
-const BENCHES: [(&str, &[&str]); 12] = [
+const BENCHES: [(&str, &[&str]); 13] = [
     ("image", &["bench", "-p", "stratus-image"]),
     ("search", &["bench", "-p", "stratus-store", "--bench", "search", "--", "100000"]),
     ("download", &["bench", "-p", "stratus-tests", "--bench", "repository", "--", "download"]),
@@ -18,10 +18,11 @@ const BENCHES: [(&str, &[&str]); 12] = [
     ("monitor", &["bench", "-p", "stratus-monitor", "--bench", "history"]),
     ("plan", &["bench", "-p", "stratus-plan", "--bench", "plan"]),
     ("installer", &["bench", "-p", "stratus-tests", "--bench", "installer"]),
+    ("overlay", &["bench", "-p", "stratus-tests", "--bench", "overlay"]),
 ];
 
 /// Peers and tools of the benches, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -30,6 +31,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
     ("apt-ftparchive", "apt-utils"),
+    ("openvpn", "openvpn"),
+    ("iperf3", "iperf3"),
 ];
 
 /// Runs the named benches, or all.

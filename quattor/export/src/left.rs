@@ -100,10 +100,10 @@ reasons! {
     OtherAction: "other actions",
         "no component does it",
         "`stratus-install apply`";
-    /// A group without a number.
-    GroupNumber: "groups without a number",
+    /// A group or user without a number.
+    GroupNumber: "groups and users without a number, and their folders",
         "ncm-accounts needs the number",
-        "nothing where a package makes the group";
+        "nothing where a package makes them; `stratus-vpn` by `useradd --system`, and its folder";
     /// A network that is loaded.
     NetworkLoaded: "loading a bridge with a way back",
         "ncm-network writes the files of EL only; for other systems the files are put in place, without the MAC address that only a host knows, and count from the next start of the host",
@@ -149,9 +149,9 @@ reasons! {
         "a user has a password, and ncm-opennebula has no images and templates; no site file asks for any",
         "people come through the directory at their first login";
     /// The overlay.
-    Overlay: "the VPN of `[vpn]`",
-        "it is no step of a plan: `stratus-vpn` keeps an authority with private keys on the gateway",
-        "`stratus-vpn init` on the gateway; its rules in the firewall are in the profile already";
+    Overlay: "the authority of `[vpn]`, and the server's settings",
+        "`stratus-vpn` makes them on the gateway, with private keys that stay there",
+        "`stratus-vpn init` on the gateway, then `systemctl restart stratus-vpn-server`; units, bridge and rules of the firewall are in the profile";
     /// What programs read of the site file itself.
     SiteFileItself: "`[accounting]` on a front-end that is not the monitor's host",
         "`stratus-accounting` reads the site file; the installer does not put it there either",

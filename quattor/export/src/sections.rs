@@ -13,6 +13,7 @@ pub(crate) fn left(site: &Site, host: &HostPlan) -> Vec<Left> {
         frontend: _,
         nodes: _,
         networks: _,
+        vpn: _,
         identity: _,
         repository: _,
         cache: _,
@@ -21,16 +22,12 @@ pub(crate) fn left(site: &Site, host: &HostPlan) -> Vec<Left> {
         service_files: _,
         // Has no key without a default.
         ssh: _,
-        vpn,
         accounting,
     } = site;
     let is = |role| host.roles.contains(&role);
     let mut left = Vec::new();
     if is(Role::Frontend) {
         left.push(Left::new("section:ssh", Why::InstallersOwn));
-    }
-    if vpn.is_some() && is(Role::Gateway) {
-        left.push(Left::new("section:vpn", Why::Overlay));
     }
     // The monitor's host has the section in its settings.
     if accounting.is_some() && is(Role::Frontend) && !is(Role::Monitor) {

@@ -9,7 +9,7 @@ mod units;
 use crate::host::Bare;
 use crate::left::{Left, Why};
 use crate::pan::{self, Block, Line, Unwritable, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use stratus_plan::metadata::opennebula;
 use stratus_plan::plan::Planned;
 use stratus_plan::step::{Access, Action, Step, Unit, User};
@@ -40,11 +40,27 @@ struct Around<'a> {
     readers: BTreeMap<&'a str, Vec<&'a Unit>>,
     /// Actions that read a file.
     actions: BTreeMap<&'a str, Vec<Action>>,
+    /// Files that actions make.
+    made: BTreeSet<&'a str>,
+    /// Users without a number.
+    numberless: BTreeSet<&'a str>,
+}
+
+impl<'a> Around<'a> {
+    fn of(bare: &'a Bare) -> Self {
+        Self {
+            bare,
+            readers: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            made: BTreeSet::new(),
+            numberless: BTreeSet::new(),
+        }
+    }
 }
 
 /// All steps of a host. An error names the step.
 pub(crate) fn translate(bare: &Bare, steps: &[Planned]) -> Result<Said, (String, Unwritable)> {
-    let mut around = Around { bare, readers: BTreeMap::new(), actions: BTreeMap::new() };
+    let mut around = Around::of(bare);
     for planned in steps {
         match &planned.step {
             Step::Unit(unit) if unit.running => {
@@ -52,7 +68,9 @@ pub(crate) fn translate(bare: &Bare, steps: &[Planned]) -> Result<Said, (String,
                     around.readers.entry(path).or_default().push(unit);
                 }
             }
+            Step::User(user) if user.uid.is_none() => drop(around.numberless.insert(&user.name)),
             Step::Action { action, inputs } => {
+                around.made.extend(action.makes());
                 for path in inputs {
                     around.actions.entry(path).or_default().push(*action);
                 }
@@ -80,8 +98,12 @@ fn one(around: &Around, planned: &Planned, said: &mut Said) -> Result<(), Unwrit
             said.say(format!("{COMPONENTS}/accounts"), reason, lines);
         }
         Step::Group { gid: None, .. } => said.leave(id, Why::GroupNumber),
+        Step::User(user) if user.uid.is_none() => said.leave(id, Why::GroupNumber),
         Step::User(user) => {
             said.say(format!("{COMPONENTS}/accounts"), reason, self::user(user)?);
+        }
+        Step::Directory { access, .. } if around.numberless.contains(&*access.owner) => {
+            said.leave(id, Why::GroupNumber);
         }
         Step::Directory { path, access } => directory(path, access, reason, said)?,
         Step::File(file) => files::say(around, file, id, reason, said)?,
@@ -89,7 +111,12 @@ fn one(around: &Around, planned: &Planned, said: &mut Said) -> Result<(), Unwrit
         Step::Secret { .. } => said.leave(id, Why::SecretMadeThere),
         Step::SecretFile { .. } => said.leave(id, Why::SecretFile),
         Step::SshKey { .. } => said.leave(id, Why::SshKey),
-        Step::Unit(unit) => units::say(unit, reason, said)?,
+        Step::Unit(unit) => {
+            units::say(unit, reason, said)?;
+            if unit.inputs.iter().any(|path| around.made.contains(&**path)) {
+                said.leave(id, Why::Overlay);
+            }
+        }
         Step::Action { action, .. } => said.left.extend(left_of(*action).map(|w| Left::new(id, w))),
         Step::Database { .. } => said.leave(id, Why::Database),
         Step::Network(network) => network::say(around, network, id, reason, said)?,
@@ -104,6 +131,7 @@ fn left_of(action: Action) -> Option<Why> {
         Action::RefreshPackages => Some(Why::PackageLists),
         Action::RemoveLibvirtNetwork => Some(Why::LibvirtNetwork),
         Action::RestoreLabels => Some(Why::Labels),
+        Action::MakeOverlay => Some(Why::Overlay),
         Action::LoadFirewall | Action::SyncRemotes => Some(Why::OtherAction),
     }
 }

@@ -171,7 +171,7 @@ fn a_site_with_everything_is_the_same_too() {
     let templates = files(both.folder.path());
     assert!(templates.iter().all(|(_, text)| !text.contains("canary")), "a secret is exported");
     let sections: Vec<Value> = both.left("frontend.example.org");
-    for (what, why) in [("section:vpn", "overlay"), ("section:ssh", "installers-own")] {
+    for (what, why) in [("action:make-overlay", "overlay"), ("section:ssh", "installers-own")] {
         assert!(sections.iter().any(|l| l["what"] == what && l["why"] == why), "{what}");
     }
 }

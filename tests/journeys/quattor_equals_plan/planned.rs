@@ -22,9 +22,6 @@ pub(crate) fn demands(host: &Value, site: &Site) -> Demands {
     if is("frontend") {
         objects(&mut demands, site);
     }
-    if is("gateway") {
-        demands.add("section:vpn", "the VPN's server".to_owned());
-    }
     demands
 }
 

@@ -189,7 +189,7 @@ fn site_text(more: &str) -> String {
     )
 }
 
-fn openvpn(inside: &Namespace, conf: &Path, log: &Path) -> Process {
+pub(crate) fn openvpn(inside: &Namespace, conf: &Path, log: &Path) -> Process {
     // Found here, for a message that says what to install.
     let file = tool("openvpn", "openvpn").get_program().to_str().unwrap().to_owned();
     let mut command = inside.command(&[&file, "--config", conf.to_str().unwrap()]);

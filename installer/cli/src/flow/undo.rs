@@ -9,6 +9,7 @@ use crate::site_file::load;
 use anyhow::Result;
 use stratus_execute::run::{self, Report, StepResult, Target};
 use stratus_execute::scripts::Back;
+use stratus_plan::OVERLAY_DATA;
 use stratus_plan::metadata::opennebula;
 use stratus_plan::plan::{HostPlan, Role};
 use stratus_plan::step::Step;
@@ -35,7 +36,7 @@ pub(super) async fn give_back(world: &World, session: &Session) -> Result<Exit> 
     Ok(exit(report.exit_code()))
 }
 
-/// The plan gives the order in which units end, and says where OpenNebula's data are; the rest is
+/// The plan gives the order in which units end, and says where OpenNebula's data and keys are; the rest is
 /// in the host's own records.
 fn target(plan: &HostPlan) -> Target {
     let units = plan.steps.iter().flatten().rev().filter_map(|planned| match &planned.step {
@@ -43,7 +44,9 @@ fn target(plan: &HostPlan) -> Target {
         _ => None,
     });
     let last = plan.roles.contains(&Role::Frontend);
-    let data = last.then(|| opennebula().user.home.clone()).into_iter().collect();
+    let mut data: Vec<String> = last.then(|| opennebula().user.home.clone()).into_iter().collect();
+    // Burst nodes elsewhere have certificates of the authority there.
+    data.extend(plan.roles.contains(&Role::Gateway).then(|| OVERLAY_DATA.to_owned()));
     Target { host: plan.host.clone(), back: Back { units: units.collect(), data }, last }
 }
 

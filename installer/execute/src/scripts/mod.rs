@@ -150,7 +150,7 @@ fn add(program: &mut Program, step: &Step, known: &Known) -> Result<String, Unfi
         }
         Step::Unit(unit) => add_unit(program, unit),
         Step::Action { action, inputs } => {
-            let mut words = vec![action.name()];
+            let mut words = vec![action.name(), action.makes().unwrap_or("-")];
             for input in inputs {
                 words.push(absolute(input)?);
             }

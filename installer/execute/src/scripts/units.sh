@@ -100,13 +100,16 @@ undo_unit() {
     rm -rf "$S/seen/$unit" "$S/after/unit:$unit" "$S/before/unit:$unit"
 }
 
-# action NAME INPUT...: carries out do_NAME when its inputs are not those that it saw.
+# action NAME MAKES|- INPUT...: carries out do_NAME when its inputs are not those that it saw, or what
+# it makes is not there.
 action() {
-    name=$1
-    shift
+    name=$1 makes=$2
+    shift 2
     now=$(inputs_digest "$@")
     seen=$(cat "$S/seen/$name" 2>/dev/null) || :
-    [ "$now" != "$seen" ] || return 0
+    if [ "$now" = "$seen" ]; then
+        if [ "$makes" = - ] || [ -e "$R$makes" ]; then return 0; fi
+    fi
     "do_$(printf '%s' "$name" | tr - _)" "$@"
     changed "$name"
     note "$S/seen/$name" "$now"
@@ -158,6 +161,13 @@ do_load_firewall() {
     for input in "$@"; do doing "nft -f $input"; nft -f "$R$input"; done
 }
 do_sync_remotes() { doing "onehost sync"; runuser -u oneadmin -- onehost sync --force; }
+do_make_overlay() {
+    # Both do nothing where nothing is to be done; names and addresses of nodes are no secrets.
+    for verb in init add; do
+        doing "stratus-vpn $verb"
+        stratus-vpn $verb --config "$R$1" --directory "$R/var/lib/stratus/vpn" < /dev/null >&2
+    done
+}
 do_restore_labels() {
     have restorecon || return 0
     doing "restorecon -R /var/lib/one/datastores"

@@ -190,6 +190,33 @@ fn an_action_is_done_again_only_when_its_inputs_change() {
 }
 
 #[test]
+fn an_overlay_is_made_anew_when_the_site_file_changes_or_it_is_gone() {
+    let bench = Bench::new();
+    let conf = "/var/lib/stratus/vpn/server/server.conf";
+    bench.program("stratus-vpn", "mkdir -p \"$5/server\"; echo >> \"$5/server/server.conf\"");
+    bench.put("/etc/stratus/stratus.toml", "[vpn]\n");
+    let inputs = ["/etc/stratus/stratus.toml".to_owned()].into();
+    let step = Step::Action { action: Action::MakeOverlay, inputs };
+    let verbs = || -> Vec<String> {
+        let word = |c: String| c.split(' ').nth(1).map(str::to_owned);
+        bench.calls().into_iter().filter_map(word).collect()
+    };
+    bench.apply_twice(&step);
+    assert_eq!(verbs(), ["init", "add"]);
+    bench.put("/etc/stratus/stratus.toml", "[vpn]\nport = 1195\n");
+    bench.apply_twice(&step);
+    assert_eq!(verbs(), ["init", "add"]);
+    fs::remove_file(bench.at(conf)).unwrap();
+    bench.apply_twice(&step);
+    assert_eq!(verbs(), ["init", "add"]);
+    // One that fails is not noted as done.
+    bench.program("stratus-vpn", "echo 'no authority' >&2; exit 1");
+    bench.put("/etc/stratus/stratus.toml", "[vpn]\n");
+    assert_ne!(bench.run(&bench.work(&step)).status, 0);
+    assert_ne!(bench.run(&bench.work(&step)).status, 0);
+}
+
+#[test]
 fn a_firewall_with_a_mistake_is_not_loaded_at_all() {
     let bench = Bench::new();
     bench.program("nft", "case $*  in *-c*b.nft) exit 1 ;; esac");

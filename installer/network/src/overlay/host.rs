@@ -34,32 +34,18 @@ pub fn device_commands(site: &Site, vpn: &Vpn, place: &Place) -> Vec<Vec<String>
     all.into_iter().map(|line| line.split(' ').map(str::to_owned).collect()).collect()
 }
 
-/// Units, account and kernel settings of the server's host.
+/// The units of the server's host.
 pub fn host_files(site: &Site, vpn: &Vpn, place: &Place) -> Vec<NetworkFile> {
     let file = |path: &str, content: String| NetworkFile {
         path: path.to_owned(),
         mode: 0o644,
         content: HEAD.to_owned() + &content,
     };
-    let (account, group) = &place.account;
-    let mut files = vec![
+    vec![
         file("/etc/systemd/system/stratus-vpn-server.service", server_unit(site, vpn, place)),
         file("/etc/systemd/system/stratus-vpn-renew.service", renew_unit(place)),
         file("/etc/systemd/system/stratus-vpn-renew.timer", RENEW_TIMER.to_owned()),
-        file(
-            "/etc/sysusers.d/stratus-vpn.conf",
-            format!("u {account} - \"Overlay of burst nodes\" - -\n"),
-        ),
-        file(
-            "/etc/tmpfiles.d/stratus-vpn.conf",
-            format!("d {} 0700 {account} {group} -\n", place.joined),
-        ),
-    ];
-    if vpn.mode == VpnMode::Tun {
-        let routes = "net.ipv4.ip_forward = 1\n".to_owned();
-        files.push(file("/etc/sysctl.d/90-stratus-vpn.conf", routes));
-    }
-    files
+    ]
 }
 
 fn server_unit(site: &Site, vpn: &Vpn, place: &Place) -> String {

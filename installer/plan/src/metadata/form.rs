@@ -151,6 +151,7 @@ pub struct Packages {
     pub mariadb: Vec<String>,
     pub dnsmasq: Vec<String>,
     pub firewall: Vec<String>,
+    pub vpn: Vec<String>,
     pub ldap: Vec<String>,
     pub bridge: Vec<String>,
 }

@@ -5,9 +5,9 @@ use crate::facts::{Feature, HostFacts};
 use crate::metadata::{self, opennebula, series_text, supported};
 use crate::plan::Role;
 use crate::planner::stated_otherwise;
-use crate::stages::port_of;
+use crate::stages::{joint, port_of};
 use std::collections::BTreeSet;
-use stratus_site::{HostName, Hypervisor, Interface, Node, Share, Site, Transport};
+use stratus_site::{HostName, Hypervisor, Interface, Node, Share, Site, Transport, VpnMode};
 
 const GIB: u64 = 1 << 30;
 /// Clocks this far apart make tokens and certificates fail.
@@ -205,6 +205,9 @@ fn needed(about: &About) -> Vec<(Feature, &'static str)> {
     }
     if about.roles.contains(&Role::Gateway) {
         needed.push((Feature::Tap, "a tap device"));
+        if about.site.vpn.as_ref().is_some_and(|vpn| vpn.mode == VpnMode::Tap) {
+            needed.push((Feature::Bridge, "a bridge"));
+        }
     }
     needed.sort_unstable();
     needed.dedup();
@@ -212,7 +215,7 @@ fn needed(about: &About) -> Vec<(Feature, &'static str)> {
 }
 
 fn interfaces(about: &About) -> Vec<Finding> {
-    let Some(node) = about.node else { return Vec::new() };
+    let Some(node) = about.node else { return gateway_bridge(about) };
     let find = |name: &str| about.told.interfaces.iter().find(|i| i.name.as_str() == name);
     let names: Vec<&str> = about.told.interfaces.iter().map(|i| i.name.as_str()).collect();
     let there = format!("interfaces there: {}", names.join(", "));
@@ -237,6 +240,27 @@ fn interfaces(about: &About) -> Vec<Finding> {
         _ => {}
     }
     findings
+}
+
+/// The bridge of a gateway that is no node.
+fn gateway_bridge(about: &About) -> Vec<Finding> {
+    let vpn = about.site.vpn.as_ref().filter(|_| about.roles.contains(&Role::Gateway));
+    let Some(vpn) = vpn else { return Vec::new() };
+    let Some(bridge) = stratus_network::overlay::bridge(about.site, vpn) else {
+        return Vec::new();
+    };
+    let is = about.told.interfaces.iter().find(|i| i.name == *bridge);
+    let text = match is.map(|i| i.kind == "bridge") {
+        Some(true) => return Vec::new(),
+        Some(false) => format!("{bridge} is no bridge"),
+        None if joint(about.site, about.roles, about.told).is_some() => return Vec::new(),
+        None => format!("there is no bridge {bridge}, and no interface in {} for it", vpn.subnet),
+    };
+    let cure = format!(
+        "burst nodes join {}: make {bridge} over the interface there, or name another vpn.gateway_host",
+        vpn.subnet
+    );
+    vec![about.refuse(text, cure)]
 }
 
 fn dynamic_address(about: &About) -> Vec<Finding> {

@@ -1,20 +1,24 @@
-//! DHCP with a reservation for each lease, and passing on packets for translated networks.
+//! DHCP with a reservation for each lease, and passing on packets for translated networks and a
+//! routed VPN.
 
 use crate::plan::Role;
 use crate::step::{Action, Step};
 use crate::view::View;
 use crate::wanted::{Wanted, packages_id, whole};
+use stratus_site::VpnMode;
 
 const SYSCTL: &str = "/etc/sysctl.d/60-stratus.conf";
 
 pub(super) fn wanted(view: &View) -> Vec<Wanted> {
-    if !view.is(Role::Frontend) {
-        return Vec::new();
-    }
-    let mut steps = dnsmasq(view);
-    if view.site.networks.iter().any(|n| n.nat.is_some()) {
-        steps.extend(forwarding());
-    }
+    let mut steps = if view.is(Role::Frontend) { dnsmasq(view) } else { Vec::new() };
+    let nat = view.is(Role::Frontend) && view.site.networks.iter().any(|n| n.nat.is_some());
+    let routed = view.site.vpn.as_ref().is_some_and(|vpn| vpn.mode == VpnMode::Tun);
+    let forwards = [
+        (nat, "networks.*.nat: the front-end passes packets of guests on"),
+        (routed && view.is(Role::Gateway), "vpn.mode = \"tun\": the gateway passes packets on"),
+    ];
+    let reason = forwards.into_iter().find(|(wanted, _)| *wanted);
+    steps.extend(reason.into_iter().flat_map(|(_, reason)| forwarding(reason)));
     steps
 }
 
@@ -33,8 +37,7 @@ fn dnsmasq(view: &View) -> Vec<Wanted> {
     ]
 }
 
-fn forwarding() -> Vec<Wanted> {
-    let reason = "networks.*.nat: the front-end passes packets of guests on";
+fn forwarding(reason: &str) -> Vec<Wanted> {
     let file = whole(SYSCTL, 0o644, "net.ipv4.ip_forward = 1\n");
     vec![
         Wanted::new(Step::File(file), reason),

@@ -87,7 +87,8 @@ fn opennebula_packages(view: &View) -> Vec<Wanted> {
 }
 
 fn stratus_packages(view: &View) -> Vec<Wanted> {
-    let serves = [Role::Repository, Role::Cache, Role::Monitor].into_iter().any(|r| view.is(r));
+    let serves = [Role::Repository, Role::Cache, Role::Monitor, Role::Gateway];
+    let serves = serves.into_iter().any(|role| view.is(role));
     let packages = &view.site.packages;
     match &packages.stratus {
         Some(base) if serves => {

@@ -22,6 +22,12 @@ const SERVICES: [(Role, &str, &[&str], &str); 3] = [
     (Role::Monitor, "stratus-monitor", &["monitor", "identity", "accounting"], "[monitor]"),
 ];
 
+/// What `stratus-vpn` reads.
+const GATEWAY: [&str; 4] = ["frontend", "nodes", "networks", "vpn"];
+
+/// Tells our file from the site file itself.
+const HEAD: &str = "# Made by stratus-install from the site file; changes here are lost.\n";
+
 pub(super) fn wanted(view: &View) -> Vec<Wanted> {
     let here: Vec<_> = SERVICES.iter().filter(|(role, ..)| view.is(*role)).collect();
     let mut steps = Vec::new();
@@ -29,8 +35,11 @@ pub(super) fn wanted(view: &View) -> Vec<Wanted> {
         let reason = format!("{section}: the site names this host");
         steps.push(Wanted::packages(name, &[(*name).to_owned()], reason));
     }
-    let sections: Vec<&str> = here.iter().flat_map(|(_, _, s, _)| s.iter().copied()).collect();
-    let settings = if here.is_empty() { None } else { settings(view, &sections) };
+    let mut sections: Vec<&str> = here.iter().flat_map(|(_, _, s, _)| s.iter().copied()).collect();
+    if view.is(Role::Gateway) {
+        sections.extend(GATEWAY);
+    }
+    let settings = if sections.is_empty() { None } else { settings(view, &sections) };
     let mut inputs: Vec<String> = settings.iter().map(|_| SETTINGS.to_owned()).collect();
     steps.extend(settings);
     if let Some((_, first, ..)) = here.first() {
@@ -106,14 +115,14 @@ fn settings(view: &View, sections: &[&str]) -> Option<Wanted> {
 }
 
 fn is_site_file(text: &str) -> bool {
-    text.parse::<toml::Table>().is_ok_and(|t| t.contains_key("frontend"))
+    !text.starts_with(HEAD) && text.parse::<toml::Table>().is_ok_and(|t| t.contains_key("frontend"))
 }
 
 /// `[site]` and the named sections of a site file.
 fn cut(text: &str, sections: &[&str]) -> String {
     let Ok(mut table) = text.parse::<toml::Table>() else { return String::new() };
     table.retain(|key, _| key == "site" || sections.contains(&key));
-    toml::to_string(&table).unwrap_or_default()
+    format!("{HEAD}{}", toml::to_string(&table).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -123,7 +132,10 @@ mod tests {
     #[test]
     fn a_host_gets_its_sections_and_no_other() {
         let text = "[site]\nname = \"a\"\n[frontend]\nhost = \"f\"\n[cache]\nsize = 3\n[vpn]\n";
-        assert_eq!(cut(text, &["cache"]), "[cache]\nsize = 3\n\n[site]\nname = \"a\"\n");
+        let cache = "[cache]\nsize = 3\n\n[site]\nname = \"a\"\n";
+        assert_eq!(cut(text, &["cache"]), format!("{HEAD}{cache}"));
         assert!(is_site_file(text));
+        // The gateway's part has a front-end too.
+        assert!(!is_site_file(&cut(text, &GATEWAY)));
     }
 }

@@ -154,13 +154,33 @@ pub(crate) fn inputs() -> Inputs {
     }
 }
 
+/// Burst nodes that come in on the front-end and are in the hosts' own subnet.
+pub(crate) fn vpn(mode: VpnMode) -> Vpn {
+    let routed = mode == VpnMode::Tun;
+    let (subnet, first) =
+        if routed { ("10.8.0.0/24", "10.8.0.10") } else { ("10.1.0.0/16", "10.1.9.1") };
+    Vpn {
+        endpoint: "vpn.example.org".into(),
+        port: 1194,
+        protocol: "udp".into(),
+        mode,
+        network: None,
+        subnet: subnet.parse().unwrap(),
+        range: Extent { first: first.parse().unwrap(), size: 40 },
+        gateway_host: None,
+        certificate_validity: Duration::from_hours(24 * 365),
+        ca_validity: Duration::from_hours(24 * 3650),
+        nodes: vec![],
+    }
+}
+
 /// A directory that has everything for every system.
 fn mirror() -> Mirror {
     let part_of = |family: &'static Family, release: &'static Release| {
         let of = &family.packages;
         let all = [&of.frontend, &of.gate, &of.web, &of.kvm, &of.lxc, &of.nfs_server, &of.dnsmasq]
             .into_iter()
-            .chain([&of.nfs_client, &of.mariadb, &of.firewall, &of.ldap, &of.bridge]);
+            .chain([&of.nfs_client, &of.mariadb, &of.firewall, &of.ldap, &of.bridge, &of.vpn]);
         let names = all.flatten().cloned().collect();
         let sets = vec![Set { names, packages: BTreeSet::new() }];
         (part(release, "x86_64"), Part { sets, ..Part::default() })

@@ -76,7 +76,13 @@ fn carry_out(facts: &mut Facts, host: &HostName, step: &Step) {
         }
         Step::SshKey { path, .. } => key(facts, host, path),
         Step::Unit(unit) => run(facts, host, unit),
-        Step::Action { .. } | Step::Carry(_) => {}
+        Step::Action { action, .. } => {
+            if let Some(path) = action.makes() {
+                let access = Access::root(0o644);
+                put(facts, host, path, PathKind::File, &access, Some("made\n"), false);
+            }
+        }
+        Step::Carry(_) => {}
         Step::Database { name, .. } => drop(told(facts, host).databases.insert(name.clone())),
         Step::Network(network) => bridge(facts, host, network),
     }

@@ -100,6 +100,7 @@ pub(super) fn command(around: &Around, path: &str) -> Option<String> {
             | Action::RemoveLibvirtNetwork
             | Action::RestoreLabels
             | Action::LoadFirewall
+            | Action::MakeOverlay
             | Action::SyncRemotes => {}
         }
     }

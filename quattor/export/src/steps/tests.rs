@@ -111,11 +111,11 @@ fn an_action_is_left_or_follows_a_file() {
         Action::RestoreLabels,
         Action::LoadFirewall,
         Action::SyncRemotes,
+        Action::MakeOverlay,
     ];
     let bare = host();
     let command = |action| {
-        let readers = BTreeMap::new();
-        let around = Around { bare: &bare, readers, actions: [("/etc/a", vec![action])].into() };
+        let around = Around { actions: [("/etc/a", vec![action])].into(), ..Around::of(&bare) };
         files::command(&around, "/etc/a")
     };
     for action in follows {

@@ -1,7 +1,6 @@
 //! Starting and ending the containers that hosts are.
 
 use super::host::Host;
-use super::lab::Core;
 use crate::programs::tool;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
@@ -76,7 +75,7 @@ impl Starting {
         let told = UnixDatagram::bind(&socket).expect("a socket to be told by");
         let console = File::options().append(true).create(true).open(folder.join("console"));
         let console = console.expect("a file for the console");
-        let child = command(&host.core, host.name(), &folder, host.root())
+        let child = command(host, &folder)
             .args(host.options())
             .env("NOTIFY_SOCKET", &socket)
             .stdin(Stdio::null())
@@ -140,11 +139,12 @@ impl Running {
     }
 }
 
-fn command(core: &Core, name: &str, folder: &Path, base: &Path) -> std::process::Command {
+fn command(host: &Host, folder: &Path) -> std::process::Command {
     let mut command = tool("ip", "iproute2");
     command
-        .args(["netns", "exec", &core.name, "sh", "-c", BOOT, "sh", &core.name, name])
+        .args(["netns", "exec", host.namespace(), "sh", "-c", BOOT, "sh", &host.core.name])
+        .arg(host.name())
         .arg(folder)
-        .arg(base);
+        .arg(host.root());
     command
 }

@@ -40,19 +40,25 @@ impl Host {
             fs::create_dir_all(folder).expect("a folder for the host");
         }
         let key = identity::ssh_key(&ssh.join("ssh_host_ed25519_key"), &setup.name);
-        let address = core.enlist(&setup.name, key.trim());
+        let address = match &setup.seat {
+            Some(seat) => seat.address,
+            None => core.enlist(&setup.name, key.trim()),
+        };
         Self { core, running: None, setup, address, root, lab_end: String::new(), _held: held }
     }
 
     /// Lays down what makes it this host. Every host of the lab has its name by now.
     pub(super) fn prepare(&self) {
-        let names = self.core.names();
+        let (names, gateway, web) = match &self.setup.seat {
+            Some(seat) => (seat.names(), seat.gateway, seat.web),
+            None => (self.core.names(), GATEWAY, GATEWAY),
+        };
         let machine_id = self.setup.machine_id.clone().unwrap_or_else(identity::machine_id);
         let network = format!(
-            "[Match]\nName=host0\n[Network]\nAddress={}/24\nGateway={GATEWAY}\nLinkLocalAddressing=no\n",
+            "[Match]\nName=host0\n[Network]\nAddress={}/24\nGateway={gateway}\nLinkLocalAddressing=no\n",
             self.address
         );
-        let proxy = format!("Acquire::http::Proxy \"http://{GATEWAY}:{PROXY_PORT}\";\n");
+        let proxy = format!("Acquire::http::Proxy \"http://{web}:{PROXY_PORT}\";\n");
         self.first("/etc/hostname", 0o644, format!("{}\n", self.setup.name).as_bytes());
         self.first("/etc/hosts", 0o644, names.as_bytes());
         self.first("/etc/machine-id", 0o444, format!("{machine_id}\n").as_bytes());
@@ -99,6 +105,11 @@ impl Host {
         if let Some(address) = &self.setup.address {
             run(self.inside().args(["ip", "link", "set", "eth1", "address", address])).good();
         }
+    }
+
+    /// The network namespace that its interface is plugged into.
+    pub(super) fn namespace(&self) -> &str {
+        self.setup.seat.as_ref().map_or(&self.core.name, |seat| &seat.namespace)
     }
 
     /// What the machine runs within its network.
@@ -236,10 +247,9 @@ impl Host {
 
     /// The last lines of its journal but for logins, as far as it can be asked.
     pub fn journal(&self) -> String {
-        let mut command = Lab { core: self.core.clone() }.command("timeout");
-        let line = "journalctl --boot --no-pager --lines=1000 | \
+        let line = "timeout --kill-after=1 10 journalctl --boot --no-pager --lines=1000 | \
                     grep -v -e 'sshd\\[' -e 'systemd-logind\\[' -e 'pam_unix' | tail -n 40";
-        run(command.args(["--kill-after=1", "10", "ssh", "-T", self.name(), line])).stdout
+        self.run(line).stdout
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -253,8 +263,8 @@ impl Host {
 
     /// Whether the lab's end of its interface is there.
     fn is_connected(&self) -> bool {
-        let mut command = Lab { core: self.core.clone() }.command("ip");
-        let links = run(command.args(["-o", "link", "show"])).good().stdout;
+        let words = ["-n", self.namespace(), "-o", "link", "show"];
+        let links = run(tool("ip", "iproute2").args(words)).good().stdout;
         links.lines().any(|line| line.split_once(": ").is_some_and(|(n, _)| n == self.lab_end))
     }
 
@@ -262,8 +272,21 @@ impl Host {
         format!("{}/{}", self.core.name, self.name())
     }
 
+    /// A shell on it that takes a line: by ssh, or as at its console where it cannot be reached.
     fn ssh(&self) -> std::process::Command {
-        Lab { core: self.core.clone() }.ssh(self.name())
+        match &self.setup.seat {
+            Some(_) => self.console_shell(),
+            None => Lab { core: self.core.clone() }.ssh(self.name()),
+        }
+    }
+
+    fn console_shell(&self) -> std::process::Command {
+        let leader = self.running.as_ref().expect("the host is up").leader.as_raw_pid().to_string();
+        let mut command = tool("timeout", "coreutils");
+        command.args(["--kill-after=5", "600", "nsenter", "--target", &leader]);
+        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]);
+        command.args(["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c"]);
+        command
     }
 }
 

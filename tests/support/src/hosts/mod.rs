@@ -13,6 +13,9 @@
 //!     └─► package mirrors                             └─ host0 of `node1`   10.77.0.12
 //! ```
 //!
+//! An [`Internet`] may be laid around a lab, with clouds behind NAT in which hosts boot that are not on
+//! the lab's LAN.
+//!
 //! Needs root, and says what is missing where the machine cannot. Everything ends with the value that
 //! started it; what a killed test left behind is swept at the start of the next lab.
 //!
@@ -27,11 +30,13 @@ mod deb;
 mod demands;
 mod host;
 mod identity;
+mod internet;
 mod lab;
 mod last_words;
 mod libvirt;
 mod mirrors;
 mod opennebula;
+mod relay;
 mod roots;
 mod rpm;
 mod setup;
@@ -43,8 +48,10 @@ mod web;
 pub use apt::{AptRepository, SigningKey};
 pub use deb::Package;
 pub use host::Host;
+pub use internet::{Cloud, Internet};
 pub use lab::Lab;
 pub use opennebula::{OpenNebulaRepository, Standins};
+pub use relay::{Line, Relay};
 pub use roots::Base;
 pub use rpm::RpmRepository;
 pub use setup::HostSetup;

@@ -1,6 +1,7 @@
 //! What a host is made from.
 
 use super::Base;
+use super::internet::{Cloud, Seat};
 
 /// What a host is made from.
 #[derive(Clone, Debug)]
@@ -10,6 +11,7 @@ pub struct HostSetup {
     pub(super) machine_id: Option<String>,
     pub(super) address: Option<String>,
     pub(super) second: bool,
+    pub(super) seat: Option<Seat>,
     pub(super) has_key: bool,
     pub(super) files: Vec<(String, u32, Vec<u8>)>,
 }
@@ -23,6 +25,7 @@ impl HostSetup {
             machine_id: None,
             address: None,
             second: false,
+            seat: None,
             has_key: false,
             files: Vec::new(),
         }
@@ -57,6 +60,14 @@ impl HostSetup {
     pub fn hardware_address(mut self, address: &str) -> Self {
         address.clone_into(self.address.get_or_insert_default());
         self.second_interface()
+    }
+
+    /// In a cloud instead of on the lab's LAN. Nobody reaches it from outside: it is looked after as by
+    /// its console.
+    #[must_use]
+    pub fn in_cloud(mut self, cloud: &Cloud) -> Self {
+        self.seat = Some(cloud.seat());
+        self
     }
 
     /// With the lab's ssh key, so that it can log in to the other hosts as the lab can.

@@ -10,7 +10,7 @@ use rustix::net::Shutdown;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl Web {
         let client = client();
         let mut listeners = Vec::new();
         for port in [80, PROXY_PORT] {
-            let listener = lab.inside(|| TcpListener::bind((GATEWAY, port)));
+            let listener = lab.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
             let listener = listener.expect("the lab's web server listens");
             listeners.push(listener.try_clone().expect("a second handle"));
             let (shared, client, handle) =
