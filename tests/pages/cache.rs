@@ -1,7 +1,5 @@
 //! The page of the cache in a real browser.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use stratus_tests::{Browser, Cache, FaultyOrigin, Page, Readers};
 
 #[test]
