@@ -84,6 +84,8 @@ fn the_plan_fits_on_screens_and_has_every_line_when_asked() {
     let plan = json(&all);
     assert_eq!(plan["hosts"].as_array().unwrap().len(), 3);
     assert!(all.contains("BEGIN PGP") && plan["objects"]["wanted"].is_array(), "{all}");
+    let steps = plan["hosts"][0]["steps"].as_array().unwrap();
+    assert!(steps.len() > 10 && plan["hosts"][0].get("error").is_none(), "{all}");
 }
 
 #[test]
@@ -100,6 +102,17 @@ fn a_site_file_is_good_or_every_problem_is_named() {
     for part in ["did you mean `hosts`?", "192.0.2.0/24", "site.toml:"] {
         assert!(out.stderr.contains(part), "{part}: {}", out.stderr);
     }
+    let out = command("stratus-install", &["check", "--json", "--config", config]);
+    assert_eq!(out.code, 2, "{}", out.stderr);
+    let problems = json(&out.stdout)["problems"].clone();
+    assert_eq!(problems.as_array().unwrap().len(), 4, "{problems}");
+    for problem in problems.as_array().unwrap() {
+        assert_eq!(problem["file"], config);
+        assert!(problem["line"].as_u64() > Some(1) && problem["column"].is_u64(), "{problem}");
+        assert!(problem["message"].is_string() && problem["cure"].is_string(), "{problem}");
+    }
+    let (none, _) = expect(0, "stratus-install", &["check", "--json"]);
+    assert_eq!(json(&none), serde_json::json!({ "problems": [] }));
     // The file is good, but the key that it names is not beside it.
     fs::write(&file, good).unwrap();
     let check = command("stratus-install", &["check", "--config", config]);
@@ -145,6 +158,86 @@ fn a_host_that_the_site_does_not_have_is_usage() {
 fn nothing_is_changed_without_a_yes() {
     let (_, told) = expect(2, "stratus-install", &["apply"]);
     assert!(told.contains("there is no terminal to ask on") && told.contains("--yes"), "{told}");
+    let (_, told) = expect(2, "stratus-install", &["uninstall"]);
+    assert!(told.contains("--yes") && !told.contains("`plan`"), "{told}");
+}
+
+/// The example, whose addresses nobody has, with little patience.
+fn out_of_reach(folder: &Path) -> PathBuf {
+    let site = fs::read_to_string(root().join(SITE)).unwrap();
+    let patience = "\n[ssh]\nconnect_timeout = 1\nstep_timeout = 10\n";
+    fs::write(folder.join("site.toml"), site + patience).unwrap();
+    let key = root().join(SITE).with_file_name("opennebula.asc");
+    fs::copy(key, folder.join("opennebula.asc")).unwrap();
+    folder.join("site.toml")
+}
+
+#[test]
+fn hosts_that_nobody_reaches_are_exit_code_5_whatever_was_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = out_of_reach(folder.path());
+    let ask = |name: &str, arguments: &[&str]| {
+        let mut command = program(name);
+        command.env_remove("STRATUS_CONFIG").env("HOME", folder.path());
+        run(command.args(arguments).arg("--config").arg(&site))
+    };
+    let plan = ask("stratus-install", &["plan"]);
+    assert_eq!(plan.code, 5, "{}{}", plan.stdout, plan.stderr);
+    assert!(
+        plan.stdout.contains("OpenNebula is asked when its host is reached"),
+        "{}",
+        plan.stdout
+    );
+    let away = "not reached: frontend.example.org, node1.example.org, node2.example.org";
+    assert!(plan.stderr.contains(away), "{}", plan.stderr);
+    let told = folder.path().join("facts.json");
+    let facts = ask("stratus-install", &["facts", "-o", told.to_str().unwrap()]);
+    assert_eq!(facts.code, 5, "{}", facts.stderr);
+    assert!(facts.stderr.contains(away) && told.is_file(), "{}", facts.stderr);
+    // What the file of facts says of them is the same, and nobody is asked again.
+    let facts = ["--facts", told.to_str().unwrap()];
+    let plan = ask("stratus-install", &[&["plan", "--json"][..], &facts].concat());
+    assert_eq!(plan.code, 5, "{}", plan.stderr);
+    let plan = json(&plan.stdout);
+    let host = &plan["hosts"][0];
+    assert!(host["error"].as_str().unwrap().contains("not reached"), "{host}");
+    assert!(host.get("steps").is_none(), "{host}");
+    let mirror = folder.path().join("mirror");
+    let mirror = ["mirror", "-o", mirror.to_str().unwrap()];
+    for arguments in [&["preflight"][..], &mirror] {
+        let out = ask("stratus-install", &[arguments, &facts].concat());
+        assert_eq!(out.code, 5, "{arguments:?} {}", out.stderr);
+    }
+    let remove = ["remove-node", "node1", "--yes"];
+    for (name, arguments) in [
+        ("stratus-install", &["status"][..]),
+        ("stratus-install", &remove),
+        ("stratus-register-node", &["node1", "--remove", "--yes"]),
+    ] {
+        let out = ask(name, arguments);
+        assert_eq!(out.code, 5, "{name} {arguments:?} {}", out.stderr);
+        assert!(out.stderr.contains("hint: ") && out.stderr.contains("ssh"), "{}", out.stderr);
+    }
+}
+
+#[test]
+fn a_plan_with_changes_says_who_was_not_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let facts = fs::read_to_string(root().join(FACTS)).unwrap();
+    let mut facts = json(&facts);
+    facts["hosts"]["node2.example.org"] =
+        serde_json::json!({ "unreachable": { "reason": "no route" } });
+    let file = folder.path().join("facts.json");
+    fs::write(&file, facts.to_string()).unwrap();
+    let (_, told) = expect_of(10, &["--config", SITE, "--facts", file.to_str().unwrap(), "plan"]);
+    assert!(told.contains("not reached: node2.example.org;"), "{told}");
+}
+
+#[track_caller]
+fn expect_of(code: i32, arguments: &[&str]) -> (String, String) {
+    let out = command("stratus-install", arguments);
+    assert_eq!(out.code, code, "{arguments:?}\n{}\n{}", out.stdout, out.stderr);
+    (out.stdout, out.stderr)
 }
 
 #[test]

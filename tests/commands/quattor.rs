@@ -130,3 +130,15 @@ fn help_manual_and_completions_are_there() {
     let wrong = run(program("stratus-quattor").arg("export"));
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
 }
+
+#[test]
+fn what_is_left_to_others_is_a_table_or_data() {
+    let left = |more: &[&str]| run(program("stratus-quattor").arg("left").args(more)).good().stdout;
+    let rows = left(&[]).lines().count() - 2;
+    let data: serde_json::Value = serde_json::from_str(&left(&["--json"])).unwrap();
+    assert_eq!(data.as_array().unwrap().len(), rows);
+    assert_eq!(data[0]["why"], "secret-made-there");
+    for field in ["about", "reason", "cure"] {
+        assert!(data[0][field].is_string(), "{field}: {}", data[0]);
+    }
+}

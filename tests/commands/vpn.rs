@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper")]
 
+#[path = "vpn/wireguard.rs"]
+mod wireguard;
+
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -69,6 +72,12 @@ fn mistakes_have_their_codes_and_cures() {
     assert_eq!(site.json(&["list", "--json"])["clients"].as_array().unwrap().len(), 1);
     site.refused(2, "there is no burst node `b`", &["revoke", "b"]);
     site.refused(2, "there is no burst node `b`", &["bundle", "b", "--as", "ovpn"]);
+    site.refused(2, "choose another name", &["add", "node1"]);
+    site.refused(2, "`front` is the host `front.example.org`", &["add", "c", "front"]);
+    assert_eq!(site.json(&["list", "--json"])["clients"].as_array().unwrap().len(), 1);
+    // Without a form a bundle is one file for openvpn.
+    let bundle = site.vpn(&["bundle", "a"]).good().stdout;
+    assert!(bundle.contains("<tls-crypt-v2>") && bundle.contains("\nremote "), "{bundle}");
     site.refused(2, "longer than 64", &["add", &format!("{}.example.org", "x".repeat(63))]);
     site.refused(2, "not a host name", &["add", "../x"]);
     site.refused(2, "no authority is being replaced", &["rotate", "ca", "--finish"]);

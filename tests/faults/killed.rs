@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use stratus_store::fault::POINTS;
 use stratus_tests::{Appliance, Repository, disk, run};
 use stratus_x509::Credential;
@@ -177,9 +177,11 @@ fn two_hundred_times_at_random() {
     let mut tried: Vec<Print> = Vec::new();
     let mut number = 0;
     let mut random: u64 = 0x5eed;
+    // How long one took last: with busy neighbours it is longer.
+    let mut whole = Duration::from_millis(20);
     for round in 0..200 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let moment = Duration::from_micros((random >> 33) % 60_000);
+        let moment = whole.mul_f64(((random >> 33) % 3000) as f64 / 1000.0);
         let client = Client::new(&repository, &token);
         // What the last life acknowledged, and what it did not.
         for print in acknowledged.iter().rev().take(6) {
@@ -187,7 +189,9 @@ fn two_hundred_times_at_random() {
         }
         for print in tried.drain(..) {
             client.is_there(&press, &print);
+            let begun = Instant::now();
             client.publish(&press, &print, random & 1 == 0).unwrap();
+            whole = begun.elapsed();
             acknowledged.push(print);
         }
         let (sender, receiver) = std::sync::mpsc::channel();

@@ -78,6 +78,10 @@ fn an_image_travels_from_its_manifest_to_a_node() {
     let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
     let listed = found.to_string();
     assert!(listed.contains(NAME), "{listed}");
+    // A server whose authority nobody named is refused; trying again would not help.
+    let refused = run(repository.command("stratus-search-image").args(&search[..3]));
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("--ca FILE"), "{}", refused.stderr);
     let shown = run(repository.client("stratus-show-image").args([NAME, "--json"])).good();
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(shown["policy"], "allowed");

@@ -92,6 +92,15 @@ fn an_administrator_looks_after_it() {
     let unknown = cache.ask(&["prefetch", "/images/none.img.gz"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.stderr.contains("404"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("/images/none.img.gz"), "{}", unknown.stderr);
+    // By the name that people use.
+    let name = appliance.name.as_str();
+    assert_eq!(cache.told(&["prefetch", name])[0]["bytes"], image);
+    assert_eq!(cache.told(&["pin", name])[0]["pinned"], true);
+    assert_eq!(cache.told(&["purge", name])["purged"], 1);
+    let unknown = cache.ask(&["prefetch", "nothing-1.0"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("there is no appliance `nothing-1.0`"), "{}", unknown.stderr);
 }
 
 #[test]

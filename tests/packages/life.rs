@@ -50,6 +50,7 @@ fn a_release_lives_on_every_family() {
     };
     run(&mut make(FIRST)).good();
     is_signed_and_counted(&out, &keys);
+    nginx_serves_it_as_the_guide_says(&out, folder.path());
     let mut hosts = lab.boot([
         HostSetup::new("twelve").without_mirrors(),
         HostSetup::new("thirteen").base(Base::Trixie).without_mirrors(),
@@ -151,6 +152,36 @@ fn is_signed_and_counted(out: &Path, keys: &Path) {
     // The installer looks for each system's packages below its own name.
     assert!(out.join("Debian/12/dists/stable/InRelease").is_file());
     assert!(out.join("AlmaLinux/9/x86_64/repodata/repomd.xml").is_file());
+}
+
+/// The front-end may serve the folder to the site, by the lines that the guide has for nginx. In a
+/// network of its own, for the port is the guide's.
+fn nginx_serves_it_as_the_guide_says(out: &Path, folder: &Path) {
+    const SCRIPT: &str = r#"
+        set -e
+        ip link set lo up
+        "$1" -c "$2" & trap "kill $!" EXIT
+        cd "$3"
+        for file in apt/dists/stable/InRelease Debian/12/dists/stable/InRelease \
+            AlmaLinux/9/x86_64/repodata/repomd.xml stratus.asc; do
+            curl -fsS --retry 20 --retry-delay 1 --retry-connrefused \
+                "http://127.0.0.1:8090/$file" | cmp - "$file"
+        done
+    "#;
+    let guide = fs::read_to_string(checkout().join("docs/guide/packages.md")).unwrap();
+    let lines = guide.split_once("```nginx\n").unwrap().1.split_once("```").unwrap().0;
+    let lines = lines.replace("/srv/stratus", out.to_str().unwrap());
+    let conf = folder.join("nginx.conf");
+    let pid = folder.join("nginx.pid");
+    let text = format!(
+        "daemon off;\nuser root;\npid {};\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{lines}}}\n",
+        pid.display()
+    );
+    fs::write(&conf, text).unwrap();
+    let mut alone = tool("unshare", "util-linux");
+    alone.args(["--net", "--", "bash", "-o", "pipefail", "-c", SCRIPT, "serve"]);
+    alone.arg(tool("nginx", "nginx-light").get_program()).args([&conf, out]);
+    run(&mut alone).good();
 }
 
 /// `lintian` and `rpmlint` have nothing to say; what is not minded is listed with reasons.

@@ -68,6 +68,11 @@ fn every_page_is_for_everybody() {
     monitor.until("/burst", |b| !b["nodes"].as_array().unwrap().is_empty());
     show("/burst", "burst");
     show("/users", "users");
+    show("/usage", "usage-none");
+    monitor.write_usage(&["alice", "bob", "carol"]);
+    monitor.until("/usage", |u| u["total"] == 3);
+    show("/usage", "usage");
+    show("/usage?user=bob", "usage-of-one");
     show("/events", "events");
     show("/account", "account");
     show("/nothing", "not-found");
@@ -90,6 +95,12 @@ fn a_user_sees_their_machines_and_the_page_keeps_itself_up_to_date() {
     // Without anybody touching it.
     browser.wait_for("no such bridge");
     browser.wait_for("9 machines run");
+    monitor.write_usage(&["alice", "bob"]);
+    monitor.until("/usage", |u| u["total"] == 2);
+    browser.goto(&format!("{}/usage", monitor.url()));
+    browser.wait_for("Your usage");
+    assert!(!browser.text().contains("bob"), "{}", browser.text());
+    browser.check("monitor-usage-own");
 }
 
 #[test]

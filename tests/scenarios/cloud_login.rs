@@ -57,7 +57,7 @@ fn settings(directory: &Directory, ca: &Path, more: &str) -> (TempDir, String) {
         .arg(root().join(FACTS)));
     assert_eq!(plan.code, 10, "{}", plan.stderr);
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
-    let steps = plan["hosts"][0]["steps"]["Ok"].as_array().unwrap();
+    let steps = plan["hosts"][0]["steps"].as_array().unwrap();
     let file = |path: &str| {
         let step = steps.iter().map(|s| &s["step"]).find(|s| s["path"] == path).unwrap();
         step["content"].as_array().unwrap().clone()

@@ -191,9 +191,30 @@ fn networkd_gives_the_address_to_the_bridge() {
     let hosts = [bare("front", Base::Bookworm), bare("node1", Base::Bookworm)];
     let mut site = Site::of(hosts, standins());
     site.write("node1", "10.77.0.109", "");
+    change(&site, "interface = \"host0\"", "interface = \"auto\"");
     a_power_cut_brings_the_old_network_back(&mut site);
     comes_up(&site);
     assert!(!site.hosts[1].has(REVERT_AT_BOOT));
+    a_network_changed_by_hand_is_named_put_back_and_kept(&site);
+}
+
+/// The file of the port, whose name nobody knows before the host was asked.
+fn a_network_changed_by_hand_is_named_put_back_and_kept(site: &Site) {
+    let node = &site.hosts[1];
+    let file = node.run("grep -l Bridge=br0 /etc/systemd/network/*stratus*").good().stdout;
+    let file = file.trim();
+    assert_eq!(site.install(&["drift"]).code, 0);
+    node.run(&format!("echo '# by hand' >> {file}")).good();
+    let drift = site.install(&["drift"]);
+    assert_eq!(drift.code, 10, "{}", drift.stderr);
+    assert!(drift.stdout.contains(&format!("node1: {file} changed by hand")), "{}", drift.stdout);
+    let applied = site.install(&["apply", "--yes"]).good();
+    let (folder, name) = file.rsplit_once('/').unwrap();
+    let kept = format!("{folder}/.{name}.stratus-orig");
+    assert!(applied.stderr.contains(&kept), "{}", applied.stderr);
+    node.run(&format!("grep -q 'by hand' {kept} && ! grep -q 'by hand' {file}")).good();
+    assert_eq!(site.install(&["drift"]).code, 0);
+    site.install(&["plan"]).good();
 }
 
 #[test]

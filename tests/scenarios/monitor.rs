@@ -82,6 +82,7 @@ fn lists_are_searched_sorted_and_paged_on_the_server() {
         "/networks/0",
         "/images",
         "/users",
+        "/usage",
         "/burst",
         "/events",
     ] {
@@ -159,11 +160,15 @@ fn people_see_their_own_machines_and_nothing_else() {
 #[test]
 fn a_token_reads_what_its_owner_reads() {
     let cloud = Cloud::start(2, 6);
-    let mut monitor = Monitor::of(&cloud.url());
-    let make = |owner: &str| monitor.run(&["token", "create", "--owner", owner]).good().stdout;
-    let (admin, alice) = (make("admin"), make("alice"));
-    // The service reads the tokens at its start.
-    monitor.restart();
+    let monitor = Monitor::of(&cloud.url());
+    let make = |owner: &str| monitor.run(&["token", "create", "--owner", owner]);
+    let (admin, alice) = (make("admin").good().stdout, make("alice").good().stdout);
+    let nobody = make("robot");
+    assert_eq!(nobody.code, 2, "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("`robot` is no login here"), "{}", nobody.stderr);
+    let list = monitor.run(&["token", "list", "--json"]).good().stdout;
+    let list: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!((list.as_array().unwrap().len(), &list[1]["owner"]), (2, &"alice".into()), "{list}");
     monitor.until("/", |o| count(o, "runs") == 6);
     let read = |token: &str, path: &str| {
         let bearer = format!("Bearer {}", token.trim());

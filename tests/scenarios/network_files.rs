@@ -13,9 +13,10 @@ mod namespace;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use stratus_network::{Addressing, BridgeFiles, Tool, bridge_files, dnsmasq};
+use stratus_network::overlay::Place;
+use stratus_network::{Addressing, BridgeFiles, HostRole, Tool, bridge_files, dnsmasq};
 use stratus_site::{InterfaceName, Site};
-use stratus_tests::{Output, network_tool, run, tool};
+use stratus_tests::{Output, run, tool, unpacked_tool};
 
 fn site() -> Site {
     let text = include_str!("../../installer/network/testdata/site.json");
@@ -72,8 +73,13 @@ fn place(root: &Path, files: &BridgeFiles) {
 fn dnsmasq_takes_its_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("stratus.conf");
-    fs::write(&file, dnsmasq(&site()).unwrap()).unwrap();
-    run(tool("dnsmasq", "dnsmasq-base").arg("--test").arg("-C").arg(&file)).good();
+    for roles in
+        [&[HostRole::Frontend][..], &[HostRole::Gateway], &[HostRole::Frontend, HostRole::Gateway]]
+    {
+        let roles = roles.iter().copied().collect();
+        fs::write(&file, dnsmasq(&site(), &roles, &Place::default()).unwrap()).unwrap();
+        run(tool("dnsmasq", "dnsmasq-base").arg("--test").arg("-C").arg(&file)).good();
+    }
 }
 
 #[test]
@@ -82,7 +88,7 @@ fn netplan_makes_a_bridge_without_addresses_on_its_port() {
         let root = tempfile::tempdir().unwrap();
         let files = bridge_files(Tool::Netplan, &name("br0"), port.as_ref(), &addressing);
         place(root.path(), &files);
-        let mut generate = network_tool("usr/libexec/netplan/generate");
+        let mut generate = unpacked_tool("usr/libexec/netplan/generate");
         let said: Output = run(generate.arg("--root-dir").arg(root.path())).good();
         assert_eq!(said.stderr, "", "{addressing:?}");
         let made = |file: &str| {
@@ -114,7 +120,7 @@ fn network_manager_reads_its_key_files() {
             let input =
                 fs::File::open(root.path().join(file.path.trim_start_matches('/'))).unwrap();
             // Reads a profile, checks it, and prints it as it is understood.
-            let mut nmcli = network_tool("usr/bin/nmcli");
+            let mut nmcli = unpacked_tool("usr/bin/nmcli");
             nmcli.args(["--offline", "connection", "modify", "connection.zone", ""]);
             let out = nmcli.stdin(input).output().unwrap();
             let said = String::from_utf8_lossy(&out.stdout);

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use stratus_tests::hosts::{HostSetup, Site, Standins};
+use stratus_tests::hosts::{HostSetup, Package, Site, Standins, Tree};
 use stratus_tests::{Output, run};
 
 /// An address in the lab's network that nobody has.
@@ -30,8 +30,11 @@ impl Bench {
                 .file("/etc/apt/sources.list", 0o644, UNREACHABLE)
                 .file("/etc/apt/apt.conf.d/99lab", 0o644, "Acquire::http::Proxy \"DIRECT\";\nAcquire::http::Timeout \"2\";\nAcquire::Retries \"0\";\n")
         });
-        let site = Site::of(hosts, Standins::default().with_libvirt());
-        site.write("node1", "10.77.0.109", "dhcp = true");
+        let standins = Standins::default().with_libvirt();
+        let own = ["stratus-common", "stratus-monitor"].map(Package::own);
+        let site = Site::of(hosts, own.into_iter().fold(standins, Standins::own));
+        site.write("node1", "10.77.0.109", "dhcp = true\n[monitor]");
+        site.name_own_packages();
         let (mirror, keys) = (site.folder().join("packages"), site.folder().join("k"));
         Self { site, mirror, keys }
     }
@@ -85,12 +88,17 @@ fn hosts_without_internet_are_set_up_from_a_signed_directory() {
     assert!(applied.stderr.contains("files carried"), "{}", applied.stderr);
     // There is no kernel on these hosts to make a machine of.
     bench.offline(&["verify", "--without", "machine:*"]).good();
-    let finished = bench.site.trees();
+    our_own_services_work(&bench);
+    // A monitor that looks after the site writes down what it sees, and the ledger is fed each hour.
+    let still = |tree: Tree| {
+        tree.without("/var/lib/stratus/monitor").without("/var/lib/stratus/accounting")
+    };
+    let finished = bench.site.trees().into_iter().map(still);
     let plan = bench.offline(&["plan"]);
     assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);
     bench.offline(&["apply", "--yes"]).good();
-    for (before, after) in finished.iter().zip(bench.site.trees()) {
-        assert!(before.differences(&after).is_empty());
+    for (before, after) in finished.zip(bench.site.trees().into_iter().map(still)) {
+        assert_eq!(before.differences(&after), [""; 0]);
     }
     each_host_has_what_it_needs(&bench);
 
@@ -98,7 +106,25 @@ fn hosts_without_internet_are_set_up_from_a_signed_directory() {
     for host in &bench.site.hosts {
         host.run("! test -e /var/lib/stratus/packages").good();
         host.run("! test -e /etc/apt/sources.list.d/stratus-offline.sources").good();
+        host.run("! systemctl cat stratus-accounting.timer stratus-monitor.service").good();
     }
+}
+
+/// The monitor and the ledger, whose packages came with all others.
+fn our_own_services_work(bench: &Bench) {
+    let front = &bench.site.hosts[0];
+    for unit in ["stratus-monitor.service", "stratus-accounting.timer"] {
+        front.run(&format!("systemctl is-active {unit} && systemctl is-enabled {unit}")).good();
+    }
+    front.run("curl -fsS http://127.0.0.1:8444/healthz").good();
+    // What the timer starts each hour.
+    front.run("systemctl start stratus-accounting.service").good();
+    front.run("test -s /var/lib/stratus/accounting/ledger.db").good();
+    front.run("systemctl stop stratus-accounting.timer").good();
+    let drift = bench.offline(&["drift"]);
+    assert!(drift.stdout.contains("stratus-accounting.timer stopped by hand"), "{}", drift.stdout);
+    bench.offline(&["apply", "--yes"]).good();
+    front.run("systemctl is-active stratus-accounting.timer").good();
 }
 
 /// The first run is killed in its middle; the next goes on, and one more has nothing to fetch.
@@ -190,6 +216,7 @@ fn each_host_has_what_it_needs(bench: &Bench) {
     let has =
         |list: &str, name: &str| list.lines().any(|line| line.starts_with(&format!("{name}_")));
     assert!(has(&front, "opennebula") && has(&front, "dnsmasq"), "{front}");
+    assert!(has(&front, "stratus-monitor") && !has(&node, "stratus-monitor"), "{front}{node}");
     assert!(has(&node, "opennebula-node-kvm") && !has(&node, "opennebula"), "{node}");
     assert!(!has(&node, "systemd") && !has(&node, "libc6"), "they were there: {node}");
 }

@@ -5,8 +5,14 @@
 
 #[path = "overlay/bed.rs"]
 mod bed;
+#[path = "overlay/expiry.rs"]
+mod expiry;
 #[path = "network_files/namespace.rs"]
 mod namespace;
+#[path = "overlay/routed.rs"]
+mod routed;
+#[path = "overlay/wireguard.rs"]
+mod wireguard;
 
 use base64::Engine as _;
 use bed::{Bed, LAN_HOST, eventually, pings};

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use stratus_tests::{Browser, Cloud, Monitor, MonitorSetup};
 
 /// Page, name of the picture, dark, width and height.
-const PICTURES: [(&str, &str, bool, (u32, u32)); 6] = [
+const PICTURES: [(&str, &str, bool, (u32, u32)); 7] = [
     ("/", "overview", false, (960, 620)),
     ("/hosts", "hosts", false, (960, 640)),
     ("/vms?state=failed", "vms", true, (1100, 640)),
     ("/networks/0", "network", false, (960, 560)),
+    ("/usage", "usage", false, (1100, 700)),
     ("/burst", "burst", false, (960, 560)),
     ("/", "narrow", false, (320, 640)),
 ];
@@ -25,6 +26,7 @@ fn main() {
         ..MonitorSetup::default()
     });
     monitor.write_vpn_report();
+    monitor.write_usage(&["alice", "bob", "carol"]);
     monitor.until("/", |o| o["read_at"] != 0);
     monitor.write_history();
     monitor.until("/burst", |b| b["nodes"].as_array().is_some_and(|n| n.len() == 2));

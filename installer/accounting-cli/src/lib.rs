@@ -8,6 +8,7 @@ mod queue;
 mod settings;
 mod show;
 mod time;
+mod usage;
 
 pub use feed::{FeedError, feed};
 pub use publish::{PublishError, Published, Target, publish};
@@ -15,3 +16,4 @@ pub use queue::Queue;
 pub use settings::Settings;
 pub use show::{Format, Query, gaps_json, gaps_text, report};
 pub use time::{Moment, month_start, shown};
+pub use usage::{usage, write_usage};

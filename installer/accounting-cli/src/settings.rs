@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use stratus_accounting::apel::Publisher;
+use stratus_monitor_state::{LEDGER, usage_report};
 use stratus_sections::{Invalid, Section, SiteText};
 use stratus_site::keys;
 
@@ -15,6 +16,8 @@ pub struct Settings {
     pub auth_file: PathBuf,
     /// The ledger.
     pub ledger: PathBuf,
+    /// What each user used, for the monitor.
+    pub usage_report: PathBuf,
     /// Who the site is to others.
     pub publisher: Publisher,
 }
@@ -23,20 +26,22 @@ impl Settings {
     /// Reads the sections. `file` names the text in reports, and its folder is where relative
     /// paths start.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Invalid> {
-        let site = SiteText::parse(file, text)?;
+        let site = SiteText::parse(file, text)?.with_examples(keys::example);
         let (general, monitor) = (site.section("site"), site.section("monitor"));
         let accounting = site.section("accounting");
         let path = |section: &Section<'_>, key, default: &str| {
             section.path(key).unwrap_or_else(|| PathBuf::from(default))
         };
         let endpoint = monitor.text("endpoint");
+        let ledger = path(&accounting, "ledger", LEDGER);
         let settings = Self {
             endpoint: endpoint.unwrap_or_else(|| "http://localhost:2633/RPC2".to_owned()),
             auth_file: monitor
                 .path("auth_file")
                 .or_else(|| stratus_terminal::credential("one_auth"))
                 .unwrap_or_else(|| PathBuf::from("/var/lib/one/.one/one_auth")),
-            ledger: path(&accounting, "ledger", "/var/lib/stratus/accounting/ledger.db"),
+            usage_report: usage_report(accounting.path("usage_report"), &ledger),
+            ledger,
             publisher: publisher(&accounting, &general),
         };
         let mut problems = stratus_sections::Problems::default();
@@ -100,6 +105,7 @@ mod tests {
         let settings = Settings::parse(Path::new("/etc/stratus/site.toml"), example).unwrap();
         assert!(!settings.publisher.site_name.is_empty());
         assert_eq!(settings.ledger, Path::new("/var/lib/stratus/accounting/ledger.db"));
+        assert_eq!(settings.usage_report, Path::new("/var/lib/stratus/accounting/usage.json"));
     }
 
     #[test]

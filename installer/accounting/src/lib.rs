@@ -35,7 +35,7 @@ mod report;
 mod usage;
 
 pub use doubt::{Doubt, doubts};
-pub use ledger::{Ledger, LedgerError};
+pub use ledger::{Ledger, LedgerError, give_to_its_folder};
 pub use month::Month;
 pub use read::{ReadError, read_records};
 pub use record::{Ending, MachineKey, Owner, Record, Sizes, Times};

@@ -1,7 +1,7 @@
 //! The way to OpenNebula's daemon: it listens on the front-end's loopback, so that calls go there
 //! by the same connection as everything else.
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, host_failure};
 use anyhow::Result;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -80,7 +80,7 @@ async fn one_auth(frontend: &Arc<dyn Host>) -> Result<SecretString> {
         deadlines: Deadlines::silent_for(Duration::from_secs(30)),
         stdout_limit: 4096,
     };
-    let output = run_well(&**frontend, &work, &Attention::none()).await?;
+    let output = run_well(&**frontend, &work, &Attention::none()).await.map_err(host_failure)?;
     let text = String::from_utf8(output.stdout)
         .map_err(|_| Failure::new(Exit::Failed, format!("`{ONE_AUTH}` is not text")))?;
     Ok(text.into())

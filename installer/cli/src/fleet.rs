@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use stratus_execute::error::HostError;
 use stratus_execute::host::Host;
 use stratus_execute::local::{Local, is_this_machine};
 use stratus_execute::ssh::{HostKeys, Ssh, Way, learned_keys};
@@ -69,6 +70,13 @@ impl Fleet {
         // Every fleet has it: `of` puts it in whatever is meant.
         self.hosts[&site.frontend.host].clone()
     }
+}
+
+/// What a host's trouble means for the command: 5 where nobody could speak to it.
+pub(crate) fn host_failure(error: HostError) -> Failure {
+    let exit = if error.trouble.is_away() { Exit::Unreachable } else { Exit::Failed };
+    let cure = error.cure();
+    Failure::new(exit, error.to_string()).hint(cure)
 }
 
 /// A host that is meant and is not of the site was mistyped; nothing would be done, and nobody would

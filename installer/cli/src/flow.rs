@@ -33,15 +33,16 @@ pub async fn everything(choices: &Choices) -> Result<Exit> {
     verify::verify(choices, &Pick::default(), &Report::default()).await
 }
 
-/// Whether the administrator agrees. Without a terminal nobody is there to say yes.
-fn agreed(choices: &Choices, question: &str) -> Result<bool> {
+/// Whether the administrator agrees. Without a terminal nobody is there to say yes; `wanted` is what
+/// has to be so for it.
+fn agreed(choices: &Choices, question: &str, wanted: &str) -> Result<bool> {
     use std::io::IsTerminal as _;
     if choices.confirmation == Confirmation::Given {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
         let failure = Failure::usage("there is no terminal to ask on")
-            .hint("say `--yes` when what `plan` shows is what you want");
+            .hint(format!("say `--yes` when {wanted}; nothing has been changed"));
         return Err(failure.into());
     }
     let yes = inquire::Confirm::new(question).with_default(false).prompt()?;

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use stratus_execute::drive::{Attention, run_well};
-use stratus_execute::error::HostError;
 use stratus_execute::host::{Deadlines, Host};
 use stratus_execute::probe;
 use stratus_plan::facts::{Facts, HostFacts, HostReport, Reach, Unreachable};
@@ -80,22 +79,20 @@ pub(crate) async fn around(site: &Site, fleet: &Fleet, facts: &mut Facts) {
 async fn report(site: &Site, name: &HostName, host: &dyn Host) -> HostReport {
     match one(site, name, host).await {
         Ok(facts) => HostReport::Known(Box::new(facts)),
-        Err((reason, cure)) => HostReport::Unreachable(Unreachable { reason, cure }),
+        Err(silent) => HostReport::Unreachable(silent),
     }
 }
 
-async fn one(
-    site: &Site,
-    name: &HostName,
-    host: &dyn Host,
-) -> Result<HostFacts, (String, Option<String>)> {
+async fn one(site: &Site, name: &HostName, host: &dyn Host) -> Result<HostFacts, Unreachable> {
     let questions = questions(site, name);
     let deadlines = Deadlines::silent_for(site.ssh.step_timeout.max(Duration::from_secs(1)));
     let work = probe::work(&questions, deadlines);
-    let told = |e: HostError| (e.trouble.to_string(), Some(e.cure()));
-    let output = run_well(host, &work, &Attention::none()).await.map_err(told)?;
+    let output = run_well(host, &work, &Attention::none()).await.map_err(Unreachable::from)?;
     host.renew().await;
     let now = Timestamp::now().as_millisecond();
-    probe::parse(&output.stdout, &questions, now)
-        .map_err(|e| (format!("its answer cannot be read: {e}"), None))
+    probe::parse(&output.stdout, &questions, now).map_err(|e| Unreachable {
+        reason: format!("its answer cannot be read: {e}"),
+        cure: None,
+        away: false,
+    })
 }

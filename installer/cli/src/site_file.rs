@@ -1,6 +1,7 @@
 //! The site file and what lies beside it.
 
 use crate::choices::Choices;
+use crate::config::problems;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,9 @@ use std::sync::Arc;
 use stratus_execute::run::Freight;
 use stratus_plan::offline::Offline;
 use stratus_plan::{Inputs, files_needed};
+use stratus_sections::Invalid;
 use stratus_site::Site;
-use stratus_terminal::{Exit, Failure};
+use stratus_terminal::{Exit, Failure, print_json};
 use zeroize::Zeroizing;
 
 /// A site with the files that it names.
@@ -30,26 +32,59 @@ impl Loaded {
     }
 }
 
+/// How the text of a site file is read.
+type Parse = fn(&Path, &str) -> Result<Site, Invalid>;
+
+/// Packages out of a directory on the command line are all that hosts need.
+fn parse_for(choices: &Choices) -> Parse {
+    if choices.offline.is_some() { Site::parse } else { Site::parse_to_install }
+}
+
+/// Reads the site file alone for whoever only checks it: as JSON the problems are printed as data
+/// too, none of a good file.
+pub(crate) fn checked(choices: &Choices) -> Result<Site> {
+    let path = &choices.config;
+    let text = text_of(path)?;
+    let site = parse_for(choices)(path, &text);
+    if choices.json {
+        let none = serde_json::json!({ "problems": [] });
+        print_json(&site.as_ref().err().map_or(none, |report| problems(path, report)))?;
+    }
+    site.map_err(|report| unusable(path, &report).into())
+}
+
 /// Reads the site file alone, as the options would have it.
 pub(crate) fn site(choices: &Choices) -> Result<(Site, String)> {
-    let (mut site, text) = as_written(&choices.config)?;
+    let (mut site, text) = read_as(&choices.config, parse_for(choices))?;
     if let Some(directory) = &choices.offline {
         site.packages.offline = Some(directory.clone());
     }
     Ok((site, text))
 }
 
-/// Reads the site file alone. A wrong one is usage (exit code 2), with every problem.
+/// Reads the site file alone, for whoever does not set the site up. A wrong one is usage (exit code
+/// 2), with every problem.
 pub(crate) fn as_written(path: &Path) -> Result<(Site, String)> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    read_as(path, Site::parse)
+}
+
+fn read_as(path: &Path, parse: Parse) -> Result<(Site, String)> {
+    let text = text_of(path)?;
+    let site = parse(path, &text).map_err(|report| unusable(path, &report))?;
+    Ok((site, text))
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!("cannot read the site file `{}`", path.display()))
             .because(error)
             .hint("name it with --config FILE, or start from `stratus-config reference`")
-    })?;
-    let site = Site::parse(path, &text).map_err(|report| {
-        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", path.display()))
-    })?;
-    Ok((site, text))
+            .into()
+    })
+}
+
+fn unusable(path: &Path, report: &Invalid) -> Failure {
+    Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", path.display()))
 }
 
 /// Reads the site file and the files that a plan needs. Of secret files only the digest is kept.

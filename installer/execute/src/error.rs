@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
+use stratus_plan::facts::Unreachable;
 use stratus_site::HostName;
 
 /// Why a host did not do its work.
@@ -102,6 +103,22 @@ impl Trouble {
     /// Of this host.
     pub fn of(self, host: &HostName) -> HostError {
         HostError { host: host.clone(), trouble: self }
+    }
+
+    /// Whether trying again may help: nobody could speak to the host. A wrong host key or a login that
+    /// is refused has to be mended.
+    pub fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable(_) | Self::Silent { .. } | Self::TooLong { .. } | Self::Broken { .. }
+        )
+    }
+}
+
+impl From<HostError> for Unreachable {
+    fn from(error: HostError) -> Self {
+        let away = error.trouble.is_away();
+        Self { reason: error.trouble.to_string(), cure: Some(error.cure()), away }
     }
 }
 

@@ -92,6 +92,7 @@ async fn look(
         Check::BridgeUp { bridge, interface } => {
             script("bridge_up", &[bridge, interface.as_deref().unwrap_or_default()])
         }
+        Check::InterfaceUp { interface } => script("interface_up", &[interface]),
         Check::FramesCross { bridge, to } => script("frames_cross", &[bridge, &to.to_string()]),
         Check::Listens { protocol, port } => script("listens", &[protocol, &port.to_string()]),
         Check::OverlayCounts => script("overlay_counts", &[]),

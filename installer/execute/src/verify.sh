@@ -43,10 +43,13 @@ http_answers() {
     shift
     said=$(curl --silent --show-error --fail --max-time 20 --output /dev/null "$@" -- "$url" 2>&1) || no "$url: $said"
 }
-bridge_up() {
+interface_up() {
     read -r flags 2> /dev/null < "/sys/class/net/$1/flags" || no "there is no $1"
-    [ -d "/sys/class/net/$1/bridge" ] || no "$1 is no bridge"
     [ $((flags & 1)) = 1 ] || no "$1 is down"
+}
+bridge_up() {
+    interface_up "$1"
+    [ -d "/sys/class/net/$1/bridge" ] || no "$1 is no bridge"
     [ -z "$2" ] || [ -e "/sys/class/net/$1/brif/$2" ] || no "$2 is not part of $1"
 }
 frames_cross() {

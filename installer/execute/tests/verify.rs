@@ -71,6 +71,14 @@ async fn each_promise_gets_its_verdict_in_order() {
 }
 
 #[tokio::test]
+async fn an_interface_is_up_or_not_there() {
+    let up = |interface: &str| ("one", Check::InterfaceUp { interface: interface.to_owned() });
+    let verdicts = look(vec![up("lo"), up("wg-nobodys")]).await;
+    let none = Verdict::NotMet("one: there is no wg-nobodys".into());
+    assert_eq!(verdicts, [Verdict::Met, none]);
+}
+
+#[tokio::test]
 async fn a_server_of_datagrams_is_seen_to_listen() {
     let open = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = open.local_addr().unwrap().port();

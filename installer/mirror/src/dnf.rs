@@ -22,12 +22,13 @@ pub(crate) fn fetch(
     say: &dyn Fn(&str),
 ) -> Result<Fetched, Error> {
     let dnf = Dnf::set_up(order, archive, place)?;
-    let before: BTreeSet<String> = files::names(&place.pool())?.into_iter().collect();
+    let before = digests(&place.pool())?;
     let mut all: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     let sets: Vec<&BTreeSet<String>> = order.sets.iter().collect();
     for (number, names) in sets.iter().enumerate() {
         say(&format!("{}: resolving {} packages", order.part, names.len()));
-        let said = DNF.output(&order.part, dnf.download(names).arg("--url"))?;
+        // What dnf learned of the repositories the last time may be two days old.
+        let said = DNF.output(&order.part, dnf.download(names).args(["--refresh", "--url"]))?;
         for file in said.lines().filter_map(file_of) {
             all.entry(file.to_owned()).or_default().insert(number);
         }
@@ -35,17 +36,26 @@ pub(crate) fn fetch(
         DNF.show(&order.part, dnf.download(names).arg("--destdir").arg(place.pool()))?;
     }
     dnf.check(all.keys())?;
-    let packages = all.keys().map(|file| dnf.package(file)).collect::<Result<_, _>>()?;
+    let packages: Vec<Package> =
+        all.keys().map(|file| dnf.package(file)).collect::<Result<_, _>>()?;
     let set = |(number, names): (usize, &&BTreeSet<String>)| {
         let of = |(at, numbers): (usize, &BTreeSet<usize>)| numbers.contains(&number).then_some(at);
         Set { names: (*names).clone(), packages: all.values().enumerate().filter_map(of).collect() }
     };
-    let new = |(at, file): (usize, &String)| (!before.contains(file)).then_some(at);
+    let is_new =
+        |package: &Package| before.get(&package.stored.file) != Some(&package.stored.sha256);
+    let new = |(at, package): (usize, &Package)| is_new(package).then_some(at);
     Ok(Fetched {
-        packages,
+        new: packages.iter().enumerate().filter_map(new).collect(),
         sets: sets.iter().enumerate().map(set).collect(),
-        new: all.keys().enumerate().filter_map(new).collect(),
+        packages,
     })
+}
+
+/// What is in the pool: the SHA-256 of each file.
+fn digests(pool: &Path) -> Result<BTreeMap<String, String>, Error> {
+    let digest = |name: &String| Ok((format!("pool/{name}"), files::measured(&pool.join(name))?.0));
+    files::names(pool)?.iter().map(digest).collect()
 }
 
 /// The file that an address ends with.
@@ -80,6 +90,8 @@ impl<'a> Dnf<'a> {
         }
         files::write(&dnf.repositories().join("archive.repo"), archive.trim_start().as_bytes())?;
         files::write(&root.join("dnf.conf"), settings.as_bytes())?;
+        // dnf would make it below the root that it installs to, and not find it there.
+        files::make_folder(&root.join("log"))?;
         Ok(dnf)
     }
 
@@ -117,8 +129,7 @@ impl<'a> Dnf<'a> {
         for name in files::names(&self.repositories())? {
             let path = self.repositories().join(name);
             let text = files::read_if_there(&path)?.unwrap_or_default();
-            for key in text.lines().filter_map(|line| line.strip_prefix("gpgkey=")) {
-                let key = key.trim().trim_start_matches("file://");
+            for key in self.keys_of(&text) {
                 RPMKEYS.output(part, keys().arg("--import").arg(key))?;
             }
         }
@@ -133,6 +144,20 @@ impl<'a> Dnf<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The keys that a description of repositories names, as files or addresses.
+    fn keys_of(&self, text: &str) -> Vec<String> {
+        let lines =
+            text.lines().filter_map(|line| line.strip_prefix("gpgkey")?.trim().strip_prefix('='));
+        let keys =
+            lines.flat_map(|keys| keys.split([' ', '\t', ',']).filter(|key| !key.is_empty()));
+        let (_, version) = self.order.release.rsplit_once('-').unwrap_or_default();
+        let known = |key: &str| {
+            let key = key.replace("$releasever", version);
+            key.replace("$basearch", &self.order.architecture)
+        };
+        keys.map(|key| known(key.trim_start_matches("file://"))).collect()
     }
 
     fn package(&self, file: &str) -> Result<Package, Error> {

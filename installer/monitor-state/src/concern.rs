@@ -71,6 +71,7 @@ pub(crate) fn concerns(state: &State, before: &[Concern], now: i64) -> Vec<Conce
     site::networks(state, &mut found);
     site::services(state, &mut found);
     site::vpn(state, &mut found);
+    site::usage(state, &mut found);
     let mut all = found.folded();
     for concern in &mut all {
         if let Some(known) = before.iter().find(|known| known.cause == concern.cause) {

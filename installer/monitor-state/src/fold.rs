@@ -6,6 +6,7 @@ use crate::records::{
     Certificate, Datastore, Disk, Host, Image, Machine, Network, Service, Stay, User, Vpn,
 };
 use crate::states::Group;
+use crate::usage::Usage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -46,6 +47,10 @@ pub struct Observation {
     pub disks: Reading<Disk>,
     /// The overlay of burst nodes, where there is one.
     pub vpn: Option<Vpn>,
+    /// What was used, as accounting told last.
+    pub usage: Option<Arc<Usage>>,
+    /// Why accounting's report cannot be read, if so.
+    pub usage_fault: Option<String>,
     /// Why history could not be written, if so.
     pub history_fault: Option<String>,
 }
@@ -109,6 +114,10 @@ pub struct State {
     pub disks: Pool<Disk>,
     /// The overlay of burst nodes, where there is one.
     pub vpn: Option<Arc<Vpn>>,
+    /// What was used, as accounting told last; `None` where it never did.
+    pub usage: Option<Arc<Usage>>,
+    /// Why accounting's report cannot be read.
+    pub usage_fault: Option<String>,
     /// Why history is not kept.
     pub history_fault: Option<String>,
     /// Pools that were not believed this time, a sentence each.
@@ -239,6 +248,9 @@ pub fn fold(before: &State, seen: Observation) -> State {
         certificates: taken(&before.certificates, seen.certificates),
         disks: taken(&before.disks, seen.disks),
         vpn: vpn(before, seen.vpn),
+        // A report that cannot be read leaves the one before.
+        usage: seen.usage.or_else(|| before.usage.clone()),
+        usage_fault: seen.usage_fault,
         history_fault: seen.history_fault,
         concerns: Vec::new(),
         health,

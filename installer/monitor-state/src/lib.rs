@@ -17,6 +17,7 @@ mod read;
 mod records;
 pub mod scan;
 mod states;
+mod usage;
 mod why;
 
 pub use changes::{Event, EventKind, changes};
@@ -31,4 +32,5 @@ pub use records::{
     Network, Nic, Place, Range, Service, Stay, StoreSpace, User, Vpn,
 };
 pub use states::{Group, host_words, image_words, machine_words};
+pub use usage::{LEDGER, Usage, Used, UserUsage, usage_report};
 pub use why::{reason, why};

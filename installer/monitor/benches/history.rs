@@ -18,7 +18,7 @@ fn main() {
     let mut counts = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
     let (machines, hosts) = (counts.next().unwrap_or(20_000), counts.next().unwrap_or(1250));
     let folder = tempfile::tempdir().expect("a folder");
-    let mut history = History::open(folder.path(), 30 * DAY).expect("a history");
+    let history = History::open(folder.path(), 30 * DAY).expect("a history");
     let mut state = site(machines, hosts);
     let (mut slowest, begun) = (Duration::ZERO, Instant::now());
     for hour in 0..30 * 24 {

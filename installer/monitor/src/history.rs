@@ -11,6 +11,9 @@
 //!
 //! A figure of a step is the mean of what was seen in it. The files are written after each step and
 //! never synced: a kill loses nothing that was written, a power cut the last seconds.
+//!
+//! Who reads never waits for who records: writing the figures of 20,000 machines takes a while, and
+//! disks stall. What both need, who has which column, is exchanged as a whole.
 
 mod code;
 mod columns;
@@ -19,10 +22,12 @@ mod ring;
 pub use code::Coding;
 pub use ring::{Ring, Shape};
 
-use columns::Columns;
+use arc_swap::ArcSwap;
+use columns::{Columns, Seats};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use stratus_monitor_state::{Group, Machine, State};
 
 /// Seconds of the steps.
@@ -66,6 +71,15 @@ pub struct History {
     site: Kind,
     hosts: Kind,
     machines: Kind,
+    /// What only the one who records needs.
+    recording: Mutex<Recording>,
+}
+
+#[derive(Debug)]
+struct Recording {
+    site: Writer,
+    hosts: Writer,
+    machines: Writer,
     last_machines: BTreeMap<i32, (i64, u64, u64)>,
 }
 
@@ -80,7 +94,7 @@ impl History {
             let mut rings = Vec::new();
             let mut ring = |suffix: &str, step, slots, blocks| {
                 let shape = Shape { step, slots, blocks, columns, codings };
-                rings.push(Sampled::new(Ring::new(folder, &format!("{name}-{suffix}"), shape)));
+                rings.push(Ring::new(folder, &format!("{name}-{suffix}"), shape));
             };
             if long {
                 ring("minutes", MINUTE, 60, 25);
@@ -91,22 +105,25 @@ impl History {
             }
             rings
         };
-        let kind = |name: &str, rings| -> io::Result<Kind> {
-            let columns = Columns::open(&folder.join(format!("{name}.columns")))?;
-            Ok(Kind { columns, rings })
-        };
-        Ok(Self {
-            site: kind("site", rings("site", 1, [Coding::Number; FIGURES], true))?,
-            hosts: kind("hosts", rings("hosts", 64, percent, true))?,
-            machines: kind("machines", rings("machines", 1024, machine, false))?,
+        let open = |name: &str, rings| Kind::open(&folder.join(format!("{name}.columns")), rings);
+        let (site, site_writer) = open("site", rings("site", 1, [Coding::Number; FIGURES], true))?;
+        let (hosts, hosts_writer) = open("hosts", rings("hosts", 64, percent, true))?;
+        let rings = rings("machines", 1024, machine, false);
+        let (machines, machines_writer) = open("machines", rings)?;
+        let recording = Recording {
+            site: site_writer,
+            hosts: hosts_writer,
+            machines: machines_writer,
             last_machines: BTreeMap::new(),
-        })
+        };
+        Ok(Self { site, hosts, machines, recording: Mutex::new(recording) })
     }
 
-    /// Takes in a state.
-    pub fn record(&mut self, state: &State) -> io::Result<()> {
+    /// Takes in a state. One who reads meanwhile sees what was before or what is new.
+    pub fn record(&self, state: &State) -> io::Result<()> {
+        let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         let at = state.read_at;
-        self.site.take(at, [(0, site(state))].into_iter())?;
+        self.site.take(&mut recording.site, at, [(0, site(state))].into_iter())?;
         let hosts = state.hosts.iter().map(|host| {
             let percent = |part: i64, whole: i64| {
                 if whole > 0 { part as f32 * 100.0 / whole as f32 } else { f32::NAN }
@@ -122,11 +139,47 @@ impl History {
             ];
             (host.id, figures)
         });
-        self.hosts.take(at, hosts)?;
-        let rates = self.rates(state);
-        self.machines.take(at, rates.into_iter())
+        self.hosts.take(&mut recording.hosts, at, hosts)?;
+        let rates = recording.rates(state);
+        self.machines.take(&mut recording.machines, at, rates.into_iter())
     }
 
+    /// The points of a series, oldest first.
+    pub fn read(&self, series: Series, span: Span, now: i64) -> io::Result<Vec<Point>> {
+        let (kind, id) = match series {
+            Series::Site => (&self.site, 0),
+            Series::Host(id) => (&self.hosts, id),
+            Series::Machine(id) => (&self.machines, id),
+        };
+        let Some((column, begins)) = kind.seats.load().get(&id).copied() else {
+            return Ok(Vec::new());
+        };
+        let length = match span {
+            Span::Day => DAY,
+            Span::Month => 30 * DAY,
+            Span::Year => 3650 * DAY,
+        };
+        let fine = |ring: &&Ring| {
+            let wanted = match span {
+                Span::Day => MINUTE,
+                Span::Month => FIVE,
+                Span::Year => HOUR,
+            };
+            ring.shape().step >= wanted
+        };
+        let ring = kind.rings.iter().find(fine).or(kind.rings.last());
+        let Some(ring) = ring else { return Ok(Vec::new()) };
+        ring.read(column, begins.max(now - length), now)
+    }
+
+    /// Bytes that the files take on the disk.
+    pub fn bytes(&self) -> u64 {
+        let kinds = [&self.site, &self.hosts, &self.machines];
+        kinds.iter().flat_map(|kind| &kind.rings).map(Ring::bytes).sum()
+    }
+}
+
+impl Recording {
     fn rates(&mut self, state: &State) -> Vec<(i32, [f32; FIGURES])> {
         let mut last = BTreeMap::new();
         let mut figures = Vec::new();
@@ -147,39 +200,6 @@ impl History {
         }
         self.last_machines = last;
         figures
-    }
-
-    /// The points of a series, oldest first.
-    pub fn read(&self, series: Series, span: Span, now: i64) -> io::Result<Vec<Point>> {
-        let (kind, id) = match series {
-            Series::Site => (&self.site, 0),
-            Series::Host(id) => (&self.hosts, id),
-            Series::Machine(id) => (&self.machines, id),
-        };
-        let Some((column, begins)) = kind.columns.find(id) else { return Ok(Vec::new()) };
-        let length = match span {
-            Span::Day => DAY,
-            Span::Month => 30 * DAY,
-            Span::Year => 3650 * DAY,
-        };
-        let fine = |ring: &&Sampled| {
-            let step = ring.ring.shape().step;
-            let wanted = match span {
-                Span::Day => MINUTE,
-                Span::Month => FIVE,
-                Span::Year => HOUR,
-            };
-            step >= wanted
-        };
-        let ring = kind.rings.iter().find(fine).or(kind.rings.last());
-        let Some(ring) = ring else { return Ok(Vec::new()) };
-        ring.ring.read(column, begins.max(now - length), now)
-    }
-
-    /// Bytes that the files take on the disk.
-    pub fn bytes(&self) -> u64 {
-        let kinds = [&self.site, &self.hosts, &self.machines];
-        kinds.iter().flat_map(|kind| &kind.rings).map(|ring| ring.ring.bytes()).sum()
     }
 }
 
@@ -204,51 +224,69 @@ fn machine_figures(machine: &Machine, cpu_percent: f32, rate: [f32; 2]) -> [f32;
 /// One kind of series: who has which column, and the rings in rising steps.
 #[derive(Debug)]
 struct Kind {
+    seats: ArcSwap<Seats>,
+    rings: Vec<Ring>,
+}
+
+/// How a kind is written.
+#[derive(Debug)]
+struct Writer {
     columns: Columns,
-    rings: Vec<Sampled>,
+    /// One for each ring.
+    sums: Vec<Sums>,
 }
 
 impl Kind {
+    fn open(columns: &Path, rings: Vec<Ring>) -> io::Result<(Self, Writer)> {
+        let columns = Columns::open(columns)?;
+        let seats = ArcSwap::from_pointee(columns.seats());
+        let sums = rings.iter().map(|_| Sums::default()).collect();
+        Ok((Self { seats, rings }, Writer { columns, sums }))
+    }
+
     fn take(
-        &mut self,
+        &self,
+        writer: &mut Writer,
         at: i64,
         figures: impl Iterator<Item = (i32, [f32; FIGURES])>,
     ) -> io::Result<()> {
         let mut by_column = Vec::new();
         for (id, figures) in figures {
-            by_column.push((self.columns.of(id, at), figures));
+            by_column.push((writer.columns.of(id, at), figures));
         }
         // Who has which column is on the disk before the first figure of it is.
-        let mut result = self.columns.save(at);
-        for ring in &mut self.rings {
-            result = result.and(ring.take(at, &by_column));
+        let mut result = writer.columns.save(at);
+        if writer.columns.moved() {
+            self.seats.store(writer.columns.seats().into());
+        }
+        for (ring, sums) in self.rings.iter().zip(&mut writer.sums) {
+            result = result.and(sums.take(ring, at, &by_column));
         }
         result
     }
 }
 
-/// A ring, with the sums of the step that is going on.
-#[derive(Debug)]
-struct Sampled {
-    ring: Ring,
+/// The sums of the step of a ring that is going on.
+#[derive(Debug, Default)]
+struct Sums {
     slot: i64,
     sums: BTreeMap<usize, [(f32, u16); FIGURES]>,
 }
 
-impl Sampled {
-    fn new(ring: Ring) -> Self {
-        Self { ring, slot: 0, sums: BTreeMap::new() }
-    }
-
+impl Sums {
     /// Adds figures to the step they are in. Short series are written each time; those of thousands
     /// of machines when their step is over.
-    fn take(&mut self, at: i64, figures: &[(usize, [f32; FIGURES])]) -> io::Result<()> {
-        let step = self.ring.shape().step;
-        let slot = at.div_euclid(step);
+    fn take(
+        &mut self,
+        ring: &Ring,
+        at: i64,
+        figures: &[(usize, [f32; FIGURES])],
+    ) -> io::Result<()> {
+        let slot = at.div_euclid(ring.shape().step);
         let mut result = Ok(());
         if slot != self.slot {
             if self.slot != 0 {
-                result = self.write();
+                result = self.write(ring);
             }
             self.sums.clear();
             self.slot = slot;
@@ -262,24 +300,29 @@ impl Sampled {
                 }
             }
         }
-        if figures.len() <= 64 { result.and(self.write()) } else { result }
+        if figures.len() <= 64 { result.and(self.write(ring)) } else { result }
     }
 
-    fn write(&self) -> io::Result<()> {
+    fn write(&self, ring: &Ring) -> io::Result<()> {
         let mean = |(sum, count): (f32, u16)| {
             if count > 0 { sum / f32::from(count) } else { f32::NAN }
         };
         let figures: Vec<(usize, [f32; FIGURES])> =
             self.sums.iter().map(|(column, sums)| (*column, sums.map(mean))).collect();
-        self.ring.write(self.slot * self.ring.shape().step, &figures)
+        ring.write(self.slot * ring.shape().step, &figures)
     }
 }
 
 impl Drop for History {
     fn drop(&mut self) {
-        for ring in [&self.site, &self.hosts, &self.machines].iter().flat_map(|k| &k.rings) {
-            // The step that is going on; what cannot be written now is lost with it.
-            let _lost = ring.write();
+        let recording = self.recording.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Recording { site, hosts, machines, .. } = recording;
+        for (kind, writer) in [(&self.site, site), (&self.hosts, hosts), (&self.machines, machines)]
+        {
+            for (ring, sums) in kind.rings.iter().zip(&writer.sums) {
+                // The step that is going on; what cannot be written now is lost with it.
+                let _lost = sums.write(ring);
+            }
         }
     }
 }

@@ -14,7 +14,8 @@ pub(crate) struct Hub {
     state: ArcSwap<State>,
     turn: watch::Sender<u64>,
     pub(crate) diary: Diary,
-    pub(crate) history: Mutex<Result<History, String>>,
+    /// The history, or why there is none.
+    pub(crate) history: Result<History, String>,
     pub(crate) silenced: Silenced,
 }
 
@@ -29,7 +30,7 @@ impl Hub {
             state: ArcSwap::from_pointee(begin),
             turn: watch::Sender::new(0),
             diary,
-            history: Mutex::new(history),
+            history,
             silenced,
         }
     }

@@ -1,5 +1,7 @@
 //! Looks at what is not OpenNebula: the site's own services, certificates, disks, the VPN.
 
+mod usage;
+
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +28,8 @@ pub struct Places {
     pub disks: Vec<PathBuf>,
     /// The VPN's report, as `stratus-vpn status --to` writes it.
     pub vpn: Option<PathBuf>,
+    /// What each user used, as `stratus-accounting feed` writes it.
+    pub usage: Option<PathBuf>,
 }
 
 /// Looks at places.
@@ -33,6 +37,7 @@ pub struct Places {
 pub struct Probes {
     places: Places,
     client: reqwest::Client,
+    usage: usage::Known,
 }
 
 impl Probes {
@@ -44,6 +49,8 @@ impl Probes {
         let mut client = reqwest::Client::builder()
             .timeout(TIME)
             .redirect(reqwest::redirect::Policy::none())
+            // A service may close a kept connection just as the next look begins.
+            .pool_max_idle_per_host(0)
             .no_proxy();
         if let Some(ca) = ca {
             let told = |e| std::io::Error::other(format!("{}: {e}", ca.display()));
@@ -53,26 +60,31 @@ impl Probes {
             client = client.tls_certs_merge(all);
         }
         let client = client.build().map_err(std::io::Error::other)?;
-        Ok(Self { places, client })
+        Ok(Self { places, client, usage: usage::Known::default() })
     }
 
     /// Looks at all of it.
-    pub(crate) async fn look(&self, seen: &mut Observation) {
+    pub(crate) async fn look(&mut self, seen: &mut Observation) {
         let mut services = Vec::new();
         for (name, url) in &self.places.services {
             services.push(self.service(name, url).await);
         }
         seen.services = Some(services);
-        let Places { certificates, disks, vpn, .. } = self.places.clone();
+        let Places { certificates, disks, vpn, usage, .. } = self.places.clone();
+        let known = self.usage.clone();
         let files = tokio::task::spawn_blocking(move || {
             let certificates = certificates.iter().map(|file| certificate(file)).collect();
             let disks = disks.iter().map(|path| disk(path)).collect();
-            (certificates, disks, vpn.map(|file| overlay(&file)))
+            let usage = usage.map(|file| usage::look(&file, known)).unwrap_or_default();
+            (certificates, disks, vpn.map(|file| overlay(&file)), usage)
         });
-        if let Ok((certificates, disks, vpn)) = files.await {
+        if let Ok((certificates, disks, vpn, (usage, usage_fault))) = files.await {
             seen.certificates = Some(certificates);
             seen.disks = Some(disks);
             seen.vpn = vpn;
+            seen.usage = usage.told();
+            seen.usage_fault = usage_fault;
+            self.usage = usage;
         }
     }
 
@@ -241,7 +253,8 @@ mod tests {
     fn what_cannot_be_looked_at_says_so() {
         let missing = certificate(Path::new("/nonexistent/x.pem"));
         assert!(missing.fault.unwrap().contains("No such file"));
-        assert!(disk(Path::new("/nonexistent")).fault.is_some());
+        let folder = tempfile::tempdir().unwrap();
+        assert!(disk(&folder.path().join("absent")).fault.is_some());
         assert!(disk(Path::new("/")).total > 0);
     }
 }

@@ -12,7 +12,7 @@ use crate::web::{App, Parts, router};
 use jiff::Timestamp;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use stratus_identity::{Identities, SetupError, TokenError, Tokens};
 use stratus_login::session;
@@ -220,15 +220,13 @@ fn keep(
     app.hub.publish(Arc::clone(&state));
     let data = app.settings.data.display();
     let mut fault = app.hub.diary.add(&events).err().map(|e| format!("{data}: {e}"));
-    let mut history = app.hub.history.lock().unwrap_or_else(PoisonError::into_inner);
-    match &mut *history {
+    match &app.hub.history {
         Ok(history) if well => {
             fault = fault.or(history.record(&state).err().map(|e| format!("{data}: {e}")));
         }
         Ok(_) => {}
         Err(error) => fault = Some(error.clone()),
     }
-    drop(history);
     let overview = Overview::of(&state, &app.hub.diary, &Viewer::Administrator);
     // A full disk is told of above.
     if let Err(error) = status::keep(&app.settings.data, &overview) {

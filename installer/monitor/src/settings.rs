@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use stratus_monitor_state::Severity;
-use stratus_sections::{Invalid, Section, SiteText};
-use stratus_service::Log;
+use stratus_login::settings::Files;
+use stratus_monitor_state::{LEDGER, Severity, usage_report};
+use stratus_sections::{Invalid, SECTIONS, Section, SiteText};
+use stratus_service::{Log, look_at_tls};
 use url::Url;
 
 /// Everything the monitor is told.
@@ -105,6 +106,15 @@ impl Settings {
     /// Reads both sections. `file` names the text in reports, and its folder is where relative
     /// paths start.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Invalid> {
+        Self::gather(file, text, Files::Unseen)
+    }
+
+    /// As [`Self::parse`], and a file that cannot be used is a problem of the key that names it.
+    pub fn load(file: &Path, text: &str) -> Result<Self, Invalid> {
+        Self::gather(file, text, Files::Looked)
+    }
+
+    fn gather(file: &Path, text: &str, files: Files) -> Result<Self, Invalid> {
         let site = SiteText::parse(file, text)?;
         let section = site.section("monitor");
         if !section.is_present() {
@@ -114,7 +124,7 @@ impl Settings {
         // Where it is set up is the installer's.
         section.accept(&["host"]);
         let identity_section = site.section("identity");
-        let (identity, inside) = stratus_login::settings::read(&identity_section);
+        let (identity, inside) = stratus_login::settings::read(&identity_section, files);
         let alerts_section = section.table("alerts");
         let mut settings = Self::read(&section, identity);
         // A list of paths starts where single paths start: in the file's folder.
@@ -125,7 +135,12 @@ impl Settings {
         }
         settings.alerts = alerts_section.as_ref().and_then(alerts);
         settings.places.services = services(&site);
-        let mut problems = section.finish();
+        settings.places.usage = Some(usage(&site));
+        if files == Files::Looked {
+            look(&section, &settings);
+        }
+        let mut problems = site.only_sections(&SECTIONS);
+        problems.extend(section.finish());
         problems.extend(identity_section.finish());
         problems.extend(inside);
         if let Some(part) = alerts_section {
@@ -163,6 +178,7 @@ impl Settings {
                 certificates: paths(section, "certificates"),
                 disks: paths(section, "disks"),
                 vpn: section.path("vpn_report"),
+                usage: None,
             },
             services_ca: section.path("services_ca"),
             viewers: number("viewers", 1000),
@@ -194,6 +210,23 @@ fn bounded(
 
 fn paths(section: &Section<'_>, key: &'static str) -> Vec<PathBuf> {
     section.texts(key).into_iter().map(PathBuf::from).collect()
+}
+
+/// Notes what is wrong with the files that the section names.
+fn look(section: &Section<'_>, settings: &Settings) {
+    // OpenNebula may come to the host after the monitor; then its own file is not there yet.
+    let opened = std::fs::File::open(&settings.auth_file);
+    if let Err(error) = opened.map_err(|e| e.to_string())
+        && section.has("auth_file")
+    {
+        let message =
+            format!("`auth_file`: cannot read `{}`: {error}", settings.auth_file.display());
+        let cure = "name a file with `user:password` for OpenNebula".to_owned();
+        section.complain("auth_file", message, Some(cure));
+    }
+    if let Some((certificate, key)) = &settings.tls {
+        look_at_tls(section, certificate, key, None);
+    }
 }
 
 fn tls(section: &Section<'_>) -> Option<(PathBuf, PathBuf)> {
@@ -240,6 +273,14 @@ fn services(site: &SiteText) -> Vec<(&'static str, Url)> {
             Some((name, url.or_else(made)?))
         })
         .collect()
+}
+
+/// Where accounting leaves what each user used, as its own section says.
+fn usage(site: &SiteText) -> PathBuf {
+    let section = site.section("accounting");
+    // What is wrong there is told by accounting itself, too.
+    let (report, ledger) = (section.path("usage_report"), section.path("ledger"));
+    usage_report(report, ledger.as_deref().unwrap_or(Path::new(LEDGER)))
 }
 
 fn alerts(section: &Section<'_>) -> Option<Alerts> {
@@ -323,6 +364,18 @@ mod tests {
         let settings = parse("[monitor]\n").unwrap();
         assert_eq!(settings.listen[0].to_string(), "127.0.0.1:8444");
         assert!(settings.alerts.is_none());
+    }
+
+    #[test]
+    fn usage_is_where_accounting_leaves_it() {
+        for (section, file) in [
+            ("", "/var/lib/stratus/accounting/usage.json"),
+            ("[accounting]\nledger = \"/srv/a/ledger.db\"\n", "/srv/a/usage.json"),
+            ("[accounting]\nusage_report = \"/run/usage.json\"\n", "/run/usage.json"),
+        ] {
+            let settings = parse(&format!("[monitor]\n{section}")).unwrap();
+            assert_eq!(settings.places.usage.as_deref(), Some(Path::new(file)));
+        }
     }
 
     #[test]

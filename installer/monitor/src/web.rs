@@ -11,11 +11,13 @@ mod hosts;
 mod live;
 mod machines;
 mod metrics;
+mod months;
 mod networks;
 mod overview;
 mod people;
 mod render;
 mod storage;
+mod usage;
 
 use crate::hub::Hub;
 use crate::settings::Settings;
@@ -83,6 +85,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/images", get(storage::list))
         .route("/burst", get(burst::list))
         .route("/users", get(people::users))
+        .route("/usage", get(usage::usage))
         .route("/events", get(events::list))
         .route("/silence", post(overview::silence))
         .route("/login", get(account::form).post(account::login))

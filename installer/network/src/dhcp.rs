@@ -1,17 +1,24 @@
 //! The configuration of a dnsmasq that gives each virtual machine the address that OpenNebula gave
-//! it, and nobody else any. Keywords by dnsmasq(8).
+//! it, and nobody else any; on the gateway it tells the LAN the addresses of burst nodes. Keywords by
+//! dnsmasq(8).
 
+use crate::HostRole;
 use crate::addresses::{guest_subnet, network_leases};
+use crate::overlay::{Place, names_bridge};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use stratus_site::{Dhcp, Network, Site, Transport};
+use stratus_site::{Dhcp, InterfaceName, Network, Site, Transport, Vpn};
 
-/// What holds for the service as a whole.
-const HEAD: &str = "\
-# Made by stratus-install from the site file; changes here are lost.
+const HEAD: &str = "# Made by stratus-install from the site file; changes here are lost.\n\n";
 
+/// Where there are no names to tell.
+const NO_NAMES: &str = "\
 # No DNS at all: nobody beside the machines may come to rely on it.
 port=0
+";
+
+/// Where it listens.
+const PLACES: &str = "\
 # Only on the bridges below, and also on those that appear later.
 bind-dynamic
 except-interface=lo
@@ -25,27 +32,68 @@ dhcp-authoritative
 dhcp-ignore=tag:!known
 ";
 
-/// The configuration of the DHCP service on the front-end, with a reservation of MAC address,
-/// address and name for each lease; none where no network asks for it.
+/// The configuration for a host with these roles; none where it has nothing to serve. The front-end
+/// has a reservation of MAC address, address and name for each lease of a network with DHCP, the
+/// gateway of a bridged VPN the names of burst nodes.
 ///
 /// A network is served when it has a bridge: on the front-end there is no interface of a tagged
-/// network, OpenNebula makes those on nodes only. The front-end needs an address of the subnet on
-/// the bridge.
-pub fn dnsmasq(site: &Site) -> Option<String> {
-    let served: Vec<Served<'_>> =
-        site.networks.iter().filter_map(|n| Served::of(site, n)).collect();
-    if served.is_empty() {
+/// network, OpenNebula makes those on nodes only. The host needs an address of the subnet on the
+/// bridge.
+pub fn dnsmasq(site: &Site, roles: &BTreeSet<HostRole>, place: &Place) -> Option<String> {
+    let networks = site.networks.iter().filter(|_| roles.contains(&HostRole::Frontend));
+    let served: Vec<Served<'_>> = networks.filter_map(|n| Served::of(site, n)).collect();
+    let names = Names::of(site, roles);
+    if served.is_empty() && names.is_none() {
         return None;
     }
-    let bridges: BTreeSet<&str> = served.iter().map(|s| s.bridge).collect();
-    let leases: usize = served.iter().map(|s| network_leases(site, s.network).count()).sum();
+    let mut bridges: BTreeSet<&str> = served.iter().map(|s| s.bridge).collect();
+    bridges.extend(names.iter().map(|names| names.bridge.as_str()));
     let mut text = HEAD.to_owned();
+    text += &names.map_or(NO_NAMES.to_owned(), |names| names.section(place));
+    text.push_str(PLACES);
     text.extend(bridges.iter().map(|bridge| format!("interface={bridge}\n")));
-    text.push_str(MANNERS);
-    // dnsmasq stops at 1000 leases by itself.
-    text.push_str(&format!("dhcp-lease-max={}\n", leases.max(1)));
+    if !served.is_empty() {
+        let leases: usize = served.iter().map(|s| network_leases(site, s.network).count()).sum();
+        text.push_str(MANNERS);
+        // dnsmasq stops at 1000 leases by itself.
+        text.push_str(&format!("dhcp-lease-max={}\n", leases.max(1)));
+    }
     text.extend(served.iter().map(Served::section));
     Some(text)
+}
+
+/// Burst nodes' names, told to the LAN that they are on.
+struct Names<'a> {
+    bridge: &'a InterfaceName,
+    /// The name servers of that network.
+    servers: &'a [IpAddr],
+}
+
+impl<'a> Names<'a> {
+    fn of(site: &'a Site, roles: &BTreeSet<HostRole>) -> Option<Self> {
+        let vpn = site.vpn.as_ref().filter(|_| roles.contains(&HostRole::Gateway))?;
+        let bridge = names_bridge(site, vpn)?;
+        Some(Self { bridge, servers: network(site, vpn).map_or(&[], |n| n.dns.as_slice()) })
+    }
+
+    /// A server of the host's own is no loop: dnsmasq leaves out its own addresses.
+    fn section(&self, place: &Place) -> String {
+        let mut text = format!(
+            "# The names of burst nodes, read again by itself when they change; none of the host's own.\n\
+             no-hosts\nhostsdir={}\nno-resolv\n",
+            place.names
+        );
+        if !self.servers.is_empty() {
+            text += "# Everything else is asked of the network's name servers.\ndomain-needed\n";
+        }
+        text.extend(self.servers.iter().map(|server| format!("server={server}\n")));
+        text
+    }
+}
+
+/// The network that burst nodes join.
+fn network<'a>(site: &'a Site, vpn: &Vpn) -> Option<&'a Network> {
+    site.networks.iter().find(|network| Some(&network.name) == vpn.network.as_ref())
 }
 
 /// A network with everything that its section needs.
@@ -133,16 +181,39 @@ mod tests {
     use super::*;
     use crate::samples::site;
 
+    fn roles(of: &[HostRole]) -> BTreeSet<HostRole> {
+        of.iter().copied().collect()
+    }
+
+    /// The front-end's, with the gateway elsewhere.
+    fn dhcp(site: &Site) -> Option<String> {
+        dnsmasq(site, &roles(&[HostRole::Frontend]), &Place::default())
+    }
+
     #[test]
     fn each_lease_of_a_served_network_has_a_reservation() {
-        insta::assert_snapshot!(dnsmasq(&site()).unwrap());
+        insta::assert_snapshot!(dhcp(&site()).unwrap());
     }
 
     #[test]
     fn no_network_asks_so_there_is_no_service() {
         let mut site = site();
         site.networks[1].dhcp = None;
-        assert_eq!(dnsmasq(&site), None);
+        assert_eq!(dhcp(&site), None);
+    }
+
+    #[test]
+    fn the_gateway_tells_the_names_of_burst_nodes() {
+        let told = |site: &Site, of: &[HostRole]| dnsmasq(site, &roles(of), &Place::default());
+        insta::assert_snapshot!(told(&site(), &[HostRole::Gateway]).unwrap());
+        // Where one host has both to do, there is one service for both.
+        let both = told(&site(), &[HostRole::Frontend, HostRole::Gateway]).unwrap();
+        assert!(both.contains("hostsdir=") && both.contains("dhcp-host="), "{both}");
+        assert!(!both.contains("port=0"), "{both}");
+        assert_eq!(told(&site(), &[HostRole::Node]), None);
+        let mut site = site();
+        site.vpn.as_mut().unwrap().serve_names = false;
+        assert_eq!(told(&site, &[HostRole::Gateway]), None);
     }
 
     #[test]
@@ -150,7 +221,7 @@ mod tests {
         let mut site = site();
         site.networks[1].gateway = None;
         site.networks[1].dns.clear();
-        let text = dnsmasq(&site).unwrap();
+        let text = dhcp(&site).unwrap();
         assert!(text.contains("option:router\n") && text.contains("option:dns-server\n"), "{text}");
     }
 
@@ -158,7 +229,7 @@ mod tests {
     fn every_name_is_a_label() {
         let mut site = site();
         site.networks[1].name = format!("_{}", "a.B_".repeat(15)).parse().unwrap();
-        let text = dnsmasq(&site).unwrap();
+        let text = dhcp(&site).unwrap();
         let names =
             text.lines().filter(|l| l.starts_with("dhcp-host=")).map(|l| l.rsplit(',').next());
         for name in names.flatten() {

@@ -19,11 +19,12 @@ mod forward;
 mod rules;
 
 use crate::addresses::host_addresses;
+use crate::overlay::names_bridge;
 use ipnet::{IpNet, Ipv4Subnets};
 use rules::{Chain, Source};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use stratus_site::{Share, Site, Transport};
+use stratus_site::{Share, Site, Transport, Vpn};
 
 /// Rules of the administrator's, read into the input chain.
 pub const EXTRA: &str = "/etc/stratus/firewall.d/*.nft";
@@ -177,6 +178,14 @@ impl Host<'_> {
         if let Some(vpn) = site.vpn.as_ref().filter(|_| self.is_gateway()) {
             let protocol = if vpn.protocol.starts_with("tcp") { "tcp" } else { "udp" };
             chain.open(&Source::Anywhere, protocol, &vpn.port.to_string(), "VPN of burst nodes");
+        }
+        let tells = |vpn: &&Vpn| self.is_gateway() && names_bridge(site, vpn).is_some();
+        if let Some(vpn) = site.vpn.as_ref().filter(tells) {
+            let nets = self.lan.iter().copied().chain([vpn.subnet.into()]).collect();
+            for protocol in ["udp", "tcp"] {
+                let asking = Source::Nets(Vec::clone(&nets));
+                chain.open(&asking, protocol, "53", "names of burst nodes");
+            }
         }
         let port = |url: &url::Url| url.port_or_known_default().map(|port| port.to_string());
         let repository = site.repository.as_ref().filter(|_| self.is(HostRole::Repository));

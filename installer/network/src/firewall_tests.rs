@@ -33,6 +33,15 @@ fn a_routed_vpn_is_passed_on() {
     vpn.gateway_host = Some("gate.example.org".parse().unwrap());
     insta::assert_snapshot!(rules(&site, &[HostRole::Gateway]));
     assert!(!rules(&site, &[HostRole::Frontend]).contains("1194"));
+    // WireGuard has a device of another name, and its nodes meet in the kernel.
+    let vpn = site.vpn.as_mut().unwrap();
+    (vpn.mode, vpn.protocol, vpn.port) = (VpnMode::WireGuard, "udp".to_owned(), 51_820);
+    let text = rules(&site, &[HostRole::Gateway]);
+    assert!(text.contains("udp dport 51820 accept") && !text.contains("tun*"), "{text}");
+    for way in ["iifname \"wg-stratus\" ip saddr 10.8.0.0/24", "oifname \"wg-stratus\" ip saddr"] {
+        assert!(text.contains(way), "{text}");
+    }
+    assert!(text.contains("iifname \"wg-stratus\" oifname \"wg-stratus\" accept"), "{text}");
 }
 
 #[test]

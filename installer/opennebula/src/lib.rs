@@ -2,7 +2,8 @@
 //! bring OpenNebula's objects to what a site wants.
 //!
 //! Pure: [`xmlrpc`] (text of calls and answers), [`Attributes`] (templates), [`object`] and the
-//! objects, [`converge`] (wanted and found objects to changes). With effects: [`Client`] over a
+//! objects, [`converge`] (wanted and found objects to changes), [`burst`] (sessions and hosts to
+//! changes). With effects: [`Client`] over a
 //! [`Transport`].
 //!
 //! What oned is like, as recorded from 7.4.0, and what follows for callers:
@@ -14,6 +15,7 @@
 
 mod answer;
 mod attributes;
+pub mod burst;
 mod calls;
 mod client;
 pub mod converge;

@@ -3,6 +3,7 @@
 use crate::register::{Handed, Register};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use stratus_network::overlay::{NoServerAddress, Place, client_directives, server_conf};
 use stratus_site::{HostName, Site, Vpn};
 use zeroize::Zeroizing;
@@ -59,7 +60,6 @@ pub fn server_files(
         open("server.crt", material.server_certificate.as_bytes()),
         secret("server.key", material.server_key.as_bytes()),
         secret("tls-crypt-v2.key", material.tls_crypt.as_bytes()),
-        open("hosts", hosts(register).as_bytes()),
     ];
     for (name, client) in &register.clients {
         let directives = client_directives(vpn, client.address);
@@ -76,12 +76,12 @@ pub fn server_files(
 }
 
 /// Lines of hosts(5) with every burst node, for the site's name service.
-pub fn hosts(register: &Register) -> String {
+pub fn hosts<'a>(nodes: impl Iterator<Item = (&'a HostName, Ipv4Addr)>) -> String {
     let mut text = String::from("# Made by stratus-vpn; changes here are lost.\n");
-    for (name, client) in &register.clients {
+    for (name, address) in nodes {
         let short = name.short();
         let short = if short == name.as_str() { "" } else { short };
-        let _ = writeln!(text, "{}", format!("{} {name} {short}", client.address).trim_end());
+        let _ = writeln!(text, "{}", format!("{address} {name} {short}").trim_end());
     }
     text
 }

@@ -3,8 +3,10 @@
 //! ```text
 //! .        0711  so that the server's account gets to what is its own
 //! pki/     0700  register.json, lock, authority-N.pem, list-N.pem, server-SERIAL.pem,
-//!                tls-crypt-v2.key, clients/SERIAL.pem
+//!                tls-crypt-v2.key, clients/SERIAL.pem; of WireGuard wireguard/register.json,
+//!                wireguard/server-KEY.key, wireguard/clients/KEY.keys
 //! server/  0755  what the server reads (see `derived`)
+//! names/   0755  hosts(5) of burst nodes, for the site's name service, which reads every file there
 //! joined/        what the server notes about joined machines; belongs to its account
 //! ```
 
@@ -66,17 +68,18 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes what is missing and takes the lock.
+    /// Makes what is missing for OpenVPN and takes the lock.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        for (folder, mode) in [
-            (root.to_owned(), 0o711),
-            (root.join("pki"), 0o700),
-            (root.join("pki/clients"), 0o700),
-            (root.join("server"), 0o755),
-            (root.join("server/ccd"), 0o755),
-            (root.join("server/join"), 0o755),
-        ] {
-            make(&folder, mode)?;
+        Self::with(root, &[("pki/clients", 0o700), ("server/ccd", 0o755), ("server/join", 0o755)])
+    }
+
+    /// Makes what is missing, with these folders besides, and takes the lock: one for every kind of
+    /// overlay.
+    pub(crate) fn with(root: &Path, folders: &[(&str, u32)]) -> Result<Self> {
+        make(root, 0o711)?;
+        let common = [("pki", 0o700), ("server", 0o755), ("names", 0o755)];
+        for (folder, mode) in common.iter().chain(folders) {
+            make(&root.join(folder), *mode)?;
         }
         let lock = lock(&root.join("pki/lock"))?;
         let (pending, changed) = (Vec::new(), BTreeSet::new());

@@ -114,7 +114,7 @@ fn compare(
 pub fn machine(notes: &Path, serial: Serial) -> Result<Option<Joined>, FolderError> {
     let content = folder::read(&notes.join(serial.to_string()))?;
     // A note that cannot be read counts as a machine that nobody is: it lets nobody in.
-    let unknown = Joined { machine: String::new(), at: Timestamp::UNIX_EPOCH };
+    let unknown = Joined { machine: String::new(), at: Timestamp::UNIX_EPOCH, host_key: None };
     Ok(content.map(|content| serde_json::from_slice(&content).unwrap_or(unknown)))
 }
 

@@ -5,17 +5,20 @@
 //! | [`register`] | who may join, with which certificates; every decision about them | yes |
 //! | [`tls_crypt`] | keys of OpenVPN's control channel (tls-crypt-v2) | yes |
 //! | [`token`] | join tokens: used once, by one machine | yes |
+//! | [`host_key`] | the keys of the nodes' ssh servers | yes |
 //! | [`status`] | what the server says about itself, and its errors in plain words | yes |
 //! | [`derived`] | the server's files as they follow from the register | yes |
 //! | [`Overlay`] | the folder on disk: lock, register, keys | |
 //! | [`management`] | the socket of the running server | |
 //! | [`joined`] | what the server asks when a machine joins | |
+//! | [`wireguard`] | the same overlay by WireGuard: its own register, keys and server | |
 //!
 //! The register is the truth: it is written last, at once, and durably, after every key that it
 //! names. The server's files are made from it, and put right by whatever runs next.
 
 pub mod derived;
 mod folder;
+pub mod host_key;
 pub mod joined;
 pub mod management;
 mod overlay;

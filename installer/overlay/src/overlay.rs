@@ -2,7 +2,8 @@
 //! made and written, then the register, then the server's files.
 
 mod bundle;
-mod files;
+pub(crate) mod files;
+mod hypervisor;
 mod make;
 
 pub use bundle::{Bundle, Form};
@@ -54,6 +55,23 @@ pub enum Error {
         /// Whose.
         site: String,
     },
+    /// The name is that of a host, which would get a second address.
+    #[error("`{name}` is the host `{host}` of the site file")]
+    OfHost {
+        /// The name of the burst node.
+        name: HostName,
+        /// The host.
+        host: HostName,
+    },
+    /// Burst nodes that become hosts need a bridge, and the site has none.
+    #[error("the site has no bridge that a host of OpenNebula could have")]
+    NoBridge,
+    /// Another key of a WireGuard server's, which nobody out there knows.
+    #[error("a WireGuard interface has one key, so there is no overlap: with another one these burst nodes are locked out until they have new bundles: {}", names.iter().map(HostName::as_str).collect::<Vec<_>>().join(", "))]
+    LocksOut {
+        /// Nodes that were given a bundle.
+        names: Vec<HostName>,
+    },
     /// A file that holds something else than it should.
     #[error("`{}` cannot be understood: {problem}", path.display())]
     Unreadable {
@@ -62,6 +80,17 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// No burst node has the name of a host.
+pub(crate) fn not_of_hosts(site: &Site, names: &[HostName]) -> Result<(), Error> {
+    let hosts = || site.nodes.iter().map(|node| &node.host).chain([&site.frontend.host]);
+    for name in names {
+        if let Some(host) = hosts().find(|host| host.is_like(name)) {
+            return Err(Error::OfHost { name: name.clone(), host: host.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// A node that was added, or that has a new certificate.
@@ -108,6 +137,7 @@ pub struct Overlay<'a> {
     vpn: &'a Vpn,
     place: Place,
     authorities: BTreeMap<u32, (KeptAuthority, String)>,
+    software: Option<String>,
 }
 
 impl<'a> Overlay<'a> {
@@ -149,7 +179,8 @@ impl<'a> Overlay<'a> {
         register.server = issue_server(&mut folder, &register, &kept, vpn, now, random)?;
         let authorities = BTreeMap::from([(1, (kept, pem.cert_pem))]);
         let root = root.to_owned();
-        let mut overlay = Self { folder, root, register, site, vpn, place, authorities };
+        let software = None;
+        let mut overlay = Self { folder, root, register, site, vpn, place, authorities, software };
         overlay.new_lists(now)?;
         overlay.commit()?;
         Ok((overlay, true))
@@ -177,7 +208,8 @@ impl<'a> Overlay<'a> {
             authorities.insert(authority.generation, (kept, pem.cert_pem));
         }
         let root = root.to_owned();
-        Ok(Self { folder, root, register, site, vpn, place, authorities })
+        let software = None;
+        Ok(Self { folder, root, register, site, vpn, place, authorities, software })
     }
 
     /// The register as it is now.
@@ -192,6 +224,7 @@ impl<'a> Overlay<'a> {
         now: Timestamp,
         random: Random<'_>,
     ) -> Result<Vec<Added>, Error> {
+        not_of_hosts(self.site, names)?;
         let before = self.register.clone();
         let mut added = Vec::with_capacity(names.len());
         for name in names {

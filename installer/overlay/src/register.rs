@@ -1,5 +1,7 @@
 //! The register: who may join, with which certificates, and every decision about them.
 
+pub(crate) mod place;
+
 use crate::serial::Serial;
 use crate::token::TokenRecord;
 use jiff::{SignedDuration, Timestamp};
@@ -212,30 +214,10 @@ impl Register {
 
     /// Where a new node goes: the address that the site file gives it, else the lowest free one.
     pub fn place(&self, vpn: &Vpn, name: &HostName) -> Result<Ipv4Addr, RegisterError> {
-        if self.clients.contains_key(name) {
-            return Err(RegisterError::Known(name.clone()));
-        }
         if name.as_str().len() > LONGEST_NAME {
             return Err(RegisterError::TooLong(name.clone()));
         }
-        let stated = vpn.nodes.iter().find(|node| node.name == *name).and_then(|n| n.address);
-        if let Some(address) = stated {
-            let holder = self.clients.iter().find(|(_, client)| client.address == address);
-            return match holder {
-                None => Ok(address),
-                Some((holder, _)) => Err(RegisterError::Taken {
-                    name: name.clone(),
-                    address,
-                    holder: holder.clone(),
-                }),
-            };
-        }
-        let mut taken: BTreeSet<Ipv4Addr> = self.clients.values().map(|c| c.address).collect();
-        taken.extend(vpn.nodes.iter().filter_map(|node| node.address));
-        let (first, last) = (vpn.range.first, vpn.range.last());
-        (first..=last)
-            .find(|address| !taken.contains(address))
-            .ok_or(RegisterError::Full { first, last })
+        place::free(vpn, name, self.clients.iter().map(|(name, client)| (name, client.address)))
     }
 
     /// Puts a node in.

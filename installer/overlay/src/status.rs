@@ -4,7 +4,7 @@ mod log;
 mod report;
 
 pub use log::{Event, events};
-pub use report::{ClientReport, Report, Seen, Session, Stranger, report};
+pub use report::{ClientReport, Report, Seen, Session, Stranger, Trouble, report};
 
 use jiff::Timestamp;
 use std::collections::BTreeMap;

@@ -1,9 +1,11 @@
 //! Join tokens: who has one may make one machine a burst node, once and before it expires.
 //!
 //! The machine makes a secret of its own when it first boots and sends both, `token.secret`, as the
-//! password of OpenVPN. The first secret that comes with a token is the machine's from then on: the
+//! password of OpenVPN; one that becomes a host of OpenNebula adds its [`HostKey`],
+//! `token.secret.key`. The first secret that comes with a token is the machine's from then on: the
 //! same token with another secret is a replay.
 
+use crate::host_key::HostKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -30,6 +32,9 @@ pub struct Joined {
     pub machine: String,
     /// When it joined.
     pub at: Timestamp,
+    /// The key of its ssh server, if it told one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<HostKey>,
 }
 
 /// Why a machine may not join.
@@ -76,7 +81,11 @@ pub fn judge(
         Some(joined) if same(&joined.machine, &machine) => Ok(joined),
         Some(_) => Err(Refusal::Replayed),
         None if now > record.expires => Err(Refusal::Expired),
-        None => Ok(Joined { machine, at: now }),
+        None => {
+            let sent = secret.split_once('.').map(|(_, key)| key);
+            let host_key = sent.and_then(|key| HostKey::from_sent(key).ok());
+            Ok(Joined { machine, at: now, host_key })
+        }
     }
 }
 
@@ -94,6 +103,24 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_key_that_comes_with_a_secret_is_part_of_it() {
+        let (text, record) = make([5; 24], at("2026-01-02T00:00:00Z"));
+        let now = at("2026-01-01T00:00:00Z");
+        let key = "CojKrhBuua1luXF1afih+72NKSn6/1iKhej9JsKiXVa".to_owned();
+        let with = |key: &str| format!("{}.{}.{key}", *text, "a".repeat(40));
+        let joined = judge(&record, None, &with(&key), now).unwrap();
+        assert_eq!(joined.host_key, HostKey::from_sent(&key).ok());
+        assert!(joined.host_key.is_some());
+        let other = with(&key.replace('Z', "Y").replace('j', "k"));
+        assert_eq!(judge(&record, Some(joined), &other, now), Err(Refusal::Replayed));
+        // What is no key is part of the secret alone.
+        let strange = judge(&record, None, &with("none\nb"), now).unwrap();
+        assert_eq!(strange.host_key, None);
+        // OpenVPN without PKCS #11 takes 127 letters.
+        assert!(with(&key).len() + "abc".len() <= 127);
     }
 
     #[test]

@@ -22,9 +22,13 @@ pub(crate) fn tool(tool: NetworkTool) -> Tool {
 
 /// The rules of a host. The LAN is the subnet that the front-end has its address in.
 pub(crate) fn firewall(site: &Site, facts: &Facts, roles: &BTreeSet<Role>) -> String {
-    let roles: BTreeSet<HostRole> = roles.iter().map(|&r| host_role(r)).collect();
+    let roles = host_roles(roles);
     let port = site.ssh.port.unwrap_or(SSH_PORT);
     stratus_network::firewall(site, &roles, &lan(site, facts), port)
+}
+
+pub(crate) fn host_roles(roles: &BTreeSet<Role>) -> BTreeSet<HostRole> {
+    roles.iter().map(|&role| host_role(role)).collect()
 }
 
 fn host_role(role: Role) -> HostRole {

@@ -30,6 +30,10 @@ pub struct Unreachable {
     pub reason: String,
     /// How to mend it.
     pub cure: Option<String>,
+    /// Whether trying again may help: the host is away. It does not help with a host key that is
+    /// another one, or a login that is refused.
+    #[serde(default)]
+    pub away: bool,
 }
 
 /// What is asked of a host besides what is always told: the things that a plan may change.
@@ -118,6 +122,12 @@ pub struct HostFacts {
     /// What the installer left there last: the digest of each file that it wrote, the state of units,
     /// by the names of the files below `/var/lib/stratus/installer/after/`.
     pub after: BTreeMap<String, String>,
+    /// What SELinux does; nothing where it is not enforcing.
+    #[serde(default)]
+    pub selinux: Option<SelinuxFacts>,
+    /// Files of a confirmed network that are not as they were confirmed, and whether they are there.
+    #[serde(default)]
+    pub edited_network: BTreeMap<String, bool>,
     /// Listening TCP ports of IPv4 and IPv6, with the program.
     pub listening: BTreeMap<u16, String>,
     /// Package repositories that it does not reach, with the reason; asked for by [`Reach`].
@@ -162,6 +172,8 @@ pub enum Feature {
     Nftables,
     /// A WireGuard interface can be made.
     WireGuard,
+    /// `wireguard-go`, which stands in for the kernel, is installed.
+    WireGuardProgram,
 }
 
 /// What manages the network of a host.
@@ -221,6 +233,13 @@ pub struct UnitFacts {
     pub enabled: String,
     /// `systemctl is-active`: active, inactive, failed, …
     pub active: String,
+}
+
+/// SELinux where it is enforcing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelinuxFacts {
+    /// Whether machines may use what is mounted by NFS (the boolean `virt_use_nfs`).
+    pub nfs_machines: bool,
 }
 
 /// A user.

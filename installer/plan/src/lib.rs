@@ -9,12 +9,14 @@
 //! plan(site, facts, inputs)                   -> Plan, steps with reason and state
 //! offline::orders(site, facts, inputs)        -> Order, what a mirror has to hold
 //! promises(site, facts)                       -> Promise, what verify looks at afterwards
+//! burst::node_program(site, from the host)    -> what makes a burst node a node of OpenNebula
 //! ```
 //!
 //! Inside, `stages` says what the site wants, `state` compares it with what is there, and neither
 //! knows of the other; `metadata/*.toml` holds what differs between operating systems.
 
 mod bridging;
+pub mod burst;
 pub mod content;
 pub mod facts;
 pub mod metadata;

@@ -183,6 +183,11 @@ pub fn orders(site: &Site, facts: &Facts, inputs: &Inputs) -> Result<Vec<Order>,
         order.sets.insert(stages::package_names(&view));
         for wanted in stages::repositories(&view) {
             let Step::File(file) = wanted.step else { continue };
+            // Of a release whose archives are not known, the administrator names all; the keys of the
+            // others are on hosts of that release only.
+            if system.release.archive.is_none() && stages::is_extra(system, &file.path) {
+                continue;
+            }
             let text = file.content.iter().filter_map(|piece| match piece {
                 Piece::Text(text) => Some(text.as_str()),
                 Piece::From { .. } | Piece::Quoted { .. } => None,

@@ -22,8 +22,41 @@ pub struct HostPlan {
     pub host: HostName,
     /// What it is for.
     pub roles: BTreeSet<Role>,
-    /// The steps in order, or why there are none.
+    /// The steps in order, or why there are none; as data either `steps` or `error`.
+    #[serde(flatten, with = "steps_or_error")]
     pub steps: Result<Vec<Planned>, String>,
+}
+
+/// A host's data has the list `steps`, or the text `error` in its place.
+mod steps_or_error {
+    use super::Planned;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Told {
+        Steps(Vec<Planned>),
+        Error(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        steps: &Result<Vec<Planned>, String>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match steps {
+            Ok(steps) => to.serialize_newtype_variant("HostPlan", 0, "steps", steps),
+            Err(error) => to.serialize_newtype_variant("HostPlan", 1, "error", error),
+        }
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Result<Vec<Planned>, String>, D::Error> {
+        Ok(match Told::deserialize(from)? {
+            Told::Steps(steps) => Ok(steps),
+            Told::Error(error) => Err(error),
+        })
+    }
 }
 
 /// What a host is for.
@@ -115,5 +148,23 @@ impl Plan {
     pub fn changes(&self) -> usize {
         let todo = |p: &&Planned| !matches!(p.state, State::Done(_));
         self.hosts.iter().flat_map(|h| h.steps.iter().flatten()).filter(todo).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_steps_or_an_error_and_can_be_read_again() {
+        let host = "n1".parse().unwrap();
+        let mut plan = HostPlan { host, roles: [Role::Node].into(), steps: Ok(Vec::new()) };
+        let planned = r#"{"host":"n1","roles":["node"],"steps":[]}"#;
+        let refused = r#"{"host":"n1","roles":["node"],"error":"not reached"}"#;
+        for text in [planned, refused] {
+            assert_eq!(serde_json::to_string(&plan).unwrap(), text);
+            assert_eq!(serde_json::from_str::<HostPlan>(text).unwrap(), plan);
+            plan.steps = Err("not reached".to_owned());
+        }
     }
 }

@@ -57,6 +57,11 @@ pub enum Check {
         /// The interface, where there must be one.
         interface: Option<String>,
     },
+    /// An interface is up.
+    InterfaceUp {
+        /// The interface.
+        interface: String,
+    },
     /// Frames cross from the bridge to an address of the LAN.
     FramesCross {
         /// The bridge.

@@ -5,10 +5,11 @@ use crate::facts::Facts;
 use crate::metadata::{self, System, opennebula, series_text};
 use crate::plan::Role;
 use crate::promise::{Check, Promise};
-use crate::stages::{SERVER, TIMER, serves_bridge};
+use crate::stages::{SERVER, TIMER, USAGE, register_units, report_timer, running, serves_bridge};
 use crate::view::{known, roles};
 use std::collections::BTreeSet;
-use stratus_site::{HostName, Hypervisor, Node, Share, Site};
+use stratus_network::overlay::{device, names_bridge};
+use stratus_site::{HostName, Hypervisor, Node, Share, Site, VpnMode};
 
 /// Everything that the site promises, the front-end's first.
 pub fn promises(site: &Site, facts: &Facts) -> Vec<Promise> {
@@ -44,7 +45,15 @@ fn units(site: &Site, facts: &Facts, host: &HostName, roles: &BTreeSet<Role>) ->
         units.extend(frontend_units(site, system));
     }
     if roles.contains(&Role::Gateway) {
-        units.extend([SERVER, TIMER].map(str::to_owned));
+        units.extend(site.vpn.iter().flat_map(running).map(str::to_owned));
+        units.extend(report_timer(site).map(str::to_owned));
+        units.extend(register_units(site).iter().copied().map(str::to_owned));
+    }
+    if roles.contains(&Role::Monitor) {
+        units.push(USAGE.to_owned());
+    }
+    if serves_dnsmasq(site, roles) {
+        units.push(system.family.units.dnsmasq.clone());
     }
     let node = site.nodes.iter().find(|n| n.host == *host);
     if node.is_some_and(|n| n.hypervisor != Hypervisor::Lxc) {
@@ -69,10 +78,14 @@ fn frontend_units(site: &Site, system: System) -> Vec<String> {
     if site.frontend.database == stratus_site::Database::Mariadb {
         all.push(units.mariadb.clone());
     }
-    if site.networks.iter().any(|n| n.dhcp.is_some()) {
-        all.push(units.dnsmasq.clone());
-    }
     all
+}
+
+/// Addresses for guests, or names of burst nodes.
+fn serves_dnsmasq(site: &Site, roles: &BTreeSet<Role>) -> bool {
+    let dhcp = site.networks.iter().any(|n| n.dhcp.is_some());
+    let names = site.vpn.as_ref().is_some_and(|vpn| names_bridge(site, vpn).is_some());
+    (dhcp && roles.contains(&Role::Frontend)) || (names && roles.contains(&Role::Gateway))
 }
 
 fn frontend(site: &Site) -> Vec<Promise> {
@@ -211,10 +224,12 @@ fn services(site: &Site) -> Vec<Promise> {
         promise(format!("service:{name}"), from, text, check, cure)
     });
     let monitor = site.monitor.as_ref().map(|monitor| {
-        let (host, port) = (monitor.host.to_string(), monitor.port);
-        let text = format!("the monitor answers on {host}:{port}");
+        // On its own host: unless told otherwise it listens on loopback.
+        let (host, port) = (&monitor.host, monitor.port);
+        let text = format!("the monitor listens on port {port} of {host}");
         let cure = format!("on {host}: `systemctl status stratus-monitor`");
-        promise("service:monitor".into(), from, text, Check::PortAnswers { host, port }, cure)
+        let check = Check::Listens { protocol: "tcp".to_owned(), port };
+        promise("service:monitor".into(), host, text, check, cure)
     });
     http.chain(monitor).collect()
 }
@@ -225,22 +240,27 @@ fn overlay(site: &Site) -> Vec<Promise> {
     let host = vpn.gateway_host.as_ref().unwrap_or(&site.frontend.host);
     let (protocol, port) = (vpn.protocol.clone(), vpn.port);
     let journal = format!("on {host}: `journalctl -u {SERVER}`");
-    let mut promises = vec![
-        promise(
-            "overlay:listens".into(),
-            host,
-            format!("the server of burst nodes listens on {protocol} port {port} of {host}"),
-            Check::Listens { protocol, port },
-            journal.clone(),
-        ),
-        promise(
+    let mut promises = vec![promise(
+        "overlay:listens".into(),
+        host,
+        format!("the server of burst nodes listens on {protocol} port {port} of {host}"),
+        Check::Listens { protocol, port },
+        journal.clone(),
+    )];
+    if vpn.mode == VpnMode::WireGuard {
+        let interface = device(vpn.mode).to_owned();
+        let text = format!("{interface}, the end of burst nodes' tunnels, is up on {host}");
+        let check = Check::InterfaceUp { interface };
+        promises.push(promise("overlay:interface".into(), host, text, check, journal.clone()));
+    } else {
+        promises.push(promise(
             "overlay:counts".into(),
             host,
             "certificates and the revocation list of burst nodes count",
             Check::OverlayCounts,
             format!("on {host}: `stratus-vpn renew --restart`, `systemctl status {TIMER}`"),
-        ),
-    ];
+        ));
+    }
     if let Some((bridge, device)) = serves_bridge(site) {
         let text = format!("{device}, the end of burst nodes' tunnels, is in {bridge} of {host}");
         let check = Check::BridgeUp { bridge, interface: Some(device) };

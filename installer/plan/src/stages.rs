@@ -18,9 +18,11 @@ mod start;
 pub(crate) use accounts::HOST_KEY;
 pub(crate) use network::{interface as port_of, joint};
 pub use overlay::DATA as OVERLAY_DATA;
-pub(crate) use overlay::{SERVER, TIMER, serves_bridge};
-pub(crate) use services::files as service_files;
+pub(crate) use overlay::{SERVER, TIMER, register_units, report_timer, running, serves_bridge};
+pub(crate) use services::{USAGE, files as service_files};
+pub(crate) use share::{MOUNT_UNITS, mount_units};
 
+use crate::metadata::System;
 use crate::plan::Stage;
 use crate::step::Step;
 use crate::view::View;
@@ -48,6 +50,11 @@ const STAGES: [(Stage, StageFn); 13] = [
 /// The package repositories of a host, their keys and settings.
 pub(crate) fn repositories(view: &View) -> Vec<Wanted> {
     repositories::wanted(view)
+}
+
+/// Whether this is the description of a repository of the distribution's own.
+pub(crate) fn is_extra(system: System, path: &str) -> bool {
+    repositories::extra_file(system).is_some_and(|file| file == path)
 }
 
 /// The packages that the site wants on a host.

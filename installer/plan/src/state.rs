@@ -215,7 +215,9 @@ fn action(
 ) -> State {
     let gone = action.makes().filter(|path| !view.told.paths.contains_key(*path));
     let again = || gone.map(|path| format!("{path} is not there"));
-    match stale(view, earlier, step, inputs).or_else(again) {
+    let off = view.told.selinux.is_some_and(|selinux| !selinux.nfs_machines);
+    let off = || (off && action == Action::AllowNfsMachines).then(|| "it is off".to_owned());
+    match stale(view, earlier, step, inputs).or_else(again).or_else(off) {
         None => State::Done("done, and nothing has changed since".to_owned()),
         Some(_) if !view.told.seen.contains_key(&seen_name(step).unwrap_or_default()) => {
             State::Change(vec!["not done yet".to_owned()])
@@ -258,6 +260,13 @@ fn network(view: &View, network: &Network) -> State {
             State::Done(_) => {}
             State::Change(diff) => lines.extend(diff),
             State::Later(why) => lines.push(format!("{}: {why}", file_id(&file.path))),
+        }
+    }
+    for file in network.files.iter().filter(|f| seen && !is_asked(view, network, f)) {
+        match view.told.edited_network.get(&file.path) {
+            Some(true) => lines.push(format!("{} is replaced", file.path)),
+            Some(false) => lines.push(format!("{} is put back", file.path)),
+            None => {}
         }
     }
     if !seen && lines.is_empty() {

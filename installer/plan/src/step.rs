@@ -233,9 +233,13 @@ pub enum Action {
     SyncRemotes,
     /// SELinux labels of the datastores are set again.
     RestoreLabels,
+    /// SELinux lets machines use what is mounted by NFS (`virt_use_nfs`), now and after a start.
+    AllowNfsMachines,
     /// The authority of burst nodes is made where there is none, the server's files follow the site
     /// file, and nodes that it names are put in.
     MakeOverlay,
+    /// The same where burst nodes come in through WireGuard, which has a key instead of an authority.
+    MakeWireguard,
 }
 
 impl Action {
@@ -250,7 +254,9 @@ impl Action {
             Self::LoadFirewall => "load-firewall",
             Self::SyncRemotes => "sync-remotes",
             Self::RestoreLabels => "restore-labels",
+            Self::AllowNfsMachines => "allow-nfs-machines",
             Self::MakeOverlay => "make-overlay",
+            Self::MakeWireguard => "make-wireguard",
         }
     }
 
@@ -258,6 +264,7 @@ impl Action {
     pub fn makes(self) -> Option<&'static str> {
         match self {
             Self::MakeOverlay => Some("/var/lib/stratus/vpn/server/server.conf"),
+            Self::MakeWireguard => Some("/var/lib/stratus/vpn/server/wg-stratus.conf"),
             _ => None,
         }
     }

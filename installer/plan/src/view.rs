@@ -8,7 +8,7 @@ use crate::stages::service_files;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use stratus_site::{AddressSource, HostName, Node, Share, Site};
+use stratus_site::{AddressSource, HostName, Node, Share, Site, Vpn};
 
 /// What lies beside the site file where the installer runs: read by the caller, for nothing here
 /// reads a file.
@@ -122,6 +122,12 @@ impl View<'_> {
     pub(crate) fn nfs_nodes(&self) -> impl Iterator<Item = &Node> {
         let frontend = &self.site.frontend.host;
         self.site.nodes.iter().filter(move |n| n.share == Share::Nfs && n.host != *frontend)
+    }
+
+    /// Whether somebody mounts the front-end's datastores.
+    pub(crate) fn exports(&self) -> bool {
+        let burst = self.site.vpn.iter().flat_map(Vpn::registered).next().is_some();
+        self.nfs_nodes().next().is_some() || (burst && crate::burst::mounts(self.site))
     }
 
     /// Whether this host mounts the front-end's datastores.

@@ -30,7 +30,7 @@ fn found(change: impl FnOnce(&mut Site, &mut Facts)) -> String {
 fn each_obstacle_is_found_where_it_is() {
     let all = [
         found(|_, f| {
-            let why = Unreachable { reason: "no route to host".into(), cure: None };
+            let why = Unreachable { reason: "no route to host".into(), cure: None, away: true };
             f.hosts.insert(host(NODE), HostReport::Unreachable(why));
         }),
         found(|_, f| known(f, NODE).root = false),
@@ -65,13 +65,60 @@ fn each_obstacle_is_found_where_it_is() {
             s.nodes[0].hypervisor = Hypervisor::Qemu;
             known(f, NODE).features.insert(Feature::Kvm, false);
         }),
+        found(|s, f| {
+            s.vpn = Some(support::vpn(VpnMode::Tap));
+            known(f, FRONTEND).listening.insert(53, "named".into());
+        }),
         found(|s, _| {
             let mut vpn = support::vpn(VpnMode::Tap);
             vpn.subnet = "10.9.0.0/24".parse().unwrap();
             s.vpn = Some(vpn);
         }),
+        found(|s, f| {
+            s.vpn = Some(support::vpn(VpnMode::WireGuard));
+            known(f, FRONTEND).features.insert(Feature::WireGuard, false);
+        }),
     ];
     insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_program_stands_in_for_a_kernel_without_wireguard() {
+    let mut site = site(Share::Nfs, Database::Sqlite);
+    site.vpn = Some(support::vpn(VpnMode::WireGuard));
+    let mut facts = facts(&site, SYSTEMS[1]);
+    let features = &mut known(&mut facts, FRONTEND).features;
+    features.extend([(Feature::WireGuard, false), (Feature::WireGuardProgram, true)]);
+    assert_eq!(preflight(&site, &facts), []);
+    // It needs a device of its own, which a kernel with WireGuard does not.
+    let features = &mut known(&mut facts, FRONTEND).features;
+    features.insert(Feature::Tap, false);
+    assert!(preflight(&site, &facts)[0].text.contains("a tap device"));
+}
+
+/// With `interface = "auto"` the path of the port's file is known to nobody who asks, and the host
+/// tells by itself.
+#[test]
+fn a_network_changed_by_hand_is_told_of_and_put_back() {
+    let site = site(Share::Ssh, Database::Sqlite);
+    let before = facts(&site, SYSTEMS[0]);
+    let plan = |facts: &_| stratus_plan::plan(&site, facts, &support::inputs());
+    let mut after = support::model::apply_to_facts(&plan(&before), &before);
+    let steps = plan(&after).hosts[1].steps.clone().unwrap();
+    let network = steps.iter().find_map(|s| match &s.step {
+        stratus_plan::step::Step::Network(network) => Some(network.clone()),
+        _ => None,
+    });
+    let told = known(&mut after, NODE);
+    for file in &network.unwrap().files {
+        told.paths.remove(&file.path);
+        told.edited_network.insert(file.path.clone(), true);
+    }
+    let found = preflight(&site, &after);
+    assert!(found[0].text.contains("stratus-br0 changed since"), "{found:?}");
+    let steps = plan(&after).hosts[1].steps.clone().unwrap();
+    let network = steps.iter().find(|s| s.id == "network:br0").unwrap();
+    assert!(matches!(&network.state, stratus_plan::plan::State::Change(_)), "{:?}", network.state);
 }
 
 #[test]

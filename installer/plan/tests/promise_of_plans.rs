@@ -7,7 +7,7 @@ use stratus_plan::facts::{HostReport, PathKind, Unreachable};
 use stratus_plan::plan::State;
 use stratus_plan::{files_needed, plan, questions};
 use stratus_site::{
-    AddressSource, Cache, Database, Nat, Repository, ServiceFile, Share, Site, VpnMode,
+    AddressSource, Cache, Database, Monitor, Nat, Repository, ServiceFile, Share, Site, VpnMode,
 };
 use support::model::{apply_to_facts, undone};
 use support::{CANARY, SYSTEMS, facts, host, identity, inputs, known, site};
@@ -26,10 +26,14 @@ fn sites() -> Vec<Site> {
     alone.nodes[0].address = alone.frontend.address;
     let mut bridged = site(Share::Ssh, Database::Sqlite);
     bridged.vpn = Some(support::vpn(VpnMode::Tap));
+    let vpn_report = Some("/run/stratus/vpn.json".into());
+    bridged.monitor = Some(Monitor { host: bridged.frontend.host.clone(), port: 8444, vpn_report });
     let mut routed = site(Share::Ssh, Database::Sqlite);
     routed.vpn = Some(support::vpn(VpnMode::Tun));
     routed.networks[0].nat = Some(Nat { interface: None });
-    vec![site(Share::Ssh, Database::Sqlite), full, offline, alone, bridged, routed]
+    let mut wireguard = site(Share::Ssh, Database::Sqlite);
+    wireguard.vpn = Some(support::vpn(VpnMode::WireGuard));
+    vec![site(Share::Ssh, Database::Sqlite), full, offline, alone, bridged, routed, wireguard]
 }
 
 #[test]
@@ -222,7 +226,7 @@ fn a_node_that_does_not_answer_keeps_its_known_key_and_stops_nobody() {
     let site = site(Share::Ssh, Database::Sqlite);
     let before = facts(&site, SYSTEMS[0]);
     let mut after = apply_to_facts(&plan(&site, &before, &inputs()), &before);
-    let away = Unreachable { reason: "no route".into(), cure: None };
+    let away = Unreachable { reason: "no route".into(), cure: None, away: true };
     after.hosts.insert(host("node02.example.org"), HostReport::Unreachable(away));
     let plan = plan(&site, &after, &inputs());
     assert!(plan.is_empty());

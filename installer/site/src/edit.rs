@@ -73,6 +73,9 @@ impl Editor {
         Some(match item {
             Item::Value(Value::String(text)) => text.value().clone(),
             Item::Value(value) => value.clone().decorated("", "").to_string(),
+            Item::Table(table) if table.iter().any(|(_, inner)| inner.is_table_like()) => {
+                whole(path, table)
+            }
             Item::Table(table) => table.to_string().trim().to_owned(),
             Item::ArrayOfTables(tables) => {
                 let tables = tables.iter().map(|t| t.to_string().trim().to_owned());
@@ -147,6 +150,20 @@ impl Editor {
         }
         Some(item)
     }
+}
+
+/// A section with sections inside, each under its full name.
+fn whole(path: &[String], table: &toml_edit::Table) -> String {
+    let mut root = table.clone();
+    for part in path.iter().rev() {
+        let mut around = toml_edit::Table::new();
+        around.set_implicit(true);
+        around.insert(part, Item::Table(root));
+        root = around;
+    }
+    let mut document = DocumentMut::new();
+    *document.as_table_mut() = root;
+    document.to_string().trim().to_owned()
 }
 
 fn json(item: &Item) -> serde_json::Value {

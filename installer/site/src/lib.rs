@@ -1,8 +1,9 @@
 //! The site file: every section, typed, with defaults and documentation.
 //!
 //! [`Site`] is the file as meant: complete and checked, so nothing below asks again whether a
-//! value makes sense. [`Site::parse`] is the only way to one; it reports every problem of the file
-//! at once, each with its place and its cure. Nothing here opens a file or asks a host.
+//! value makes sense. [`Site::parse`] and [`Site::parse_to_install`] are the only ways to one; they
+//! report every problem of the file at once, each with its place and its cure. Nothing here opens a
+//! file or asks a host.
 
 pub mod edit;
 mod host_range;

@@ -326,7 +326,7 @@ pub struct Vpn {
     pub port: u16,
     /// `udp` or `tcp`.
     pub protocol: String,
-    /// Ethernet bridging, or routing.
+    /// Ethernet bridging, or routing, and by what.
     pub mode: VpnMode,
     /// The virtual network whose subnet the burst nodes join, where the addresses lie in one.
     pub network: Option<NetworkName>,
@@ -336,6 +336,8 @@ pub struct Vpn {
     pub range: Extent,
     /// The host of the server; the front-end where absent.
     pub gateway_host: Option<HostName>,
+    /// Whether that host tells the LAN the addresses of burst nodes.
+    pub serve_names: bool,
     /// How long a certificate is valid.
     pub certificate_validity: Duration,
     /// How long the authority is valid.
@@ -352,6 +354,15 @@ pub enum VpnMode {
     Tap,
     /// IP packets, routed.
     Tun,
+    /// IP packets, routed, by WireGuard instead of OpenVPN.
+    WireGuard,
+}
+
+impl VpnMode {
+    /// Whether burst nodes have a subnet of their own, with the gateway as its router.
+    pub fn is_routed(self) -> bool {
+        self != Self::Tap
+    }
 }
 
 /// A burst node.
@@ -363,6 +374,13 @@ pub struct Burst {
     pub address: Option<Ipv4Addr>,
     /// Whether it is a host of OpenNebula.
     pub register: bool,
+}
+
+impl Vpn {
+    /// The burst nodes that become hosts of OpenNebula.
+    pub fn registered(&self) -> impl Iterator<Item = &Burst> {
+        self.nodes.iter().filter(|node| node.register)
+    }
 }
 
 /// `[identity.ldap]`: the directory that people are in.
@@ -421,8 +439,10 @@ pub struct Cache {
 pub struct Monitor {
     /// Its host; the front-end where the file says nothing.
     pub host: HostName,
-    /// Its port.
+    /// Its port: that of the first address that it listens on.
     pub port: u16,
+    /// Where it finds the report of the VPN, as written: relative to its settings.
+    pub vpn_report: Option<String>,
 }
 
 /// `[accounting]`: who this site is to others.

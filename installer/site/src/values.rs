@@ -80,6 +80,12 @@ impl HostName {
     pub fn short(&self) -> &str {
         self.0.split('.').next().unwrap_or(&self.0)
     }
+
+    /// Whether a name service that knows hosts by whole and by short names takes one for the other.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let is_address = |host: &Self| host.0.parse::<std::net::IpAddr>().is_ok();
+        self.short() == other.short() && !is_address(self) && !is_address(other)
+    }
 }
 
 fn host_name(text: &str) -> Result<String, WrongValue> {

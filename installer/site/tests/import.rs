@@ -72,6 +72,33 @@ fn placeholders_are_never_carried_over() {
     assert_eq!(why[..2], ["it is a placeholder", "it is a placeholder"]);
     assert!(import.fates.iter().all(|f| f.became.is_none()));
     assert!(import.toml.contains("host = \"localhost\""), "{}", import.toml);
+    // A name that the old file does not give is not made up in silence.
+    assert!(
+        import.toml.contains("`localhost` in [frontend] only stands for it"),
+        "{}",
+        import.toml
+    );
+    assert!(import.notes.iter().any(|(line, text)| *line == 0 && text.contains("localhost")));
+}
+
+#[test]
+fn what_sounds_like_a_secret_is_one_unless_it_is_known_or_a_path() {
+    let text = "[a]\nmy_secret_token = topsecret1\nmy_secret_token = topsecret2\napi-key = k4y\nmonkey = banana\nhost_key = /etc/key\n";
+    let import = import(text);
+    let told = format!("{} {:?} {:?}", import.toml, import.fates, import.notes);
+    for secret in ["topsecret1", "topsecret2", "k4y"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+    assert_eq!(import.secrets.len(), 2, "{:?}", import.secrets);
+    assert!(told.contains("banana") && told.contains("/etc/key"), "{told}");
+}
+
+#[test]
+fn keys_that_the_old_programs_knew_are_counted() {
+    let known = |text: &str| import(text).known;
+    assert_eq!(known("[a]\nhypervisor = kvm\nvnc_base_port = 1\nother = 2\n"), 2);
+    assert_eq!(known("[site]\nother = 2\n"), 0);
+    assert_eq!(known("words and no keys"), 0);
 }
 
 #[test]

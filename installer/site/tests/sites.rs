@@ -92,6 +92,92 @@ fn sizes_are_numbers_or_classes() {
 }
 
 #[test]
+fn dhcp_is_for_networks_that_a_server_can_list() {
+    let with = |rest: &str| MINIMAL.replace("base = \"10.0.0.0/24\"", rest);
+    let large = "network = \"10.0.0.0\"\nsize = \"A\"\n";
+    let report = parse(&with(&format!("{large}dhcp = true"))).unwrap_err();
+    assert!(report.contains("16777214 addresses are too many for `dhcp`"), "{report}");
+    assert!(report.contains("lease at most 65536") && report.contains("dhcp = true"), "{report}");
+    for good in [
+        large.to_owned(),
+        format!("{large}dhcp = true\nlast = \"10.0.255.255\""),
+        "base = \"172.16.0.0/16\"\ndhcp = true".to_owned(),
+    ] {
+        parse(&with(&good)).unwrap_or_else(|report| panic!("{good}: {report}"));
+    }
+}
+
+#[test]
+fn burst_nodes_are_not_called_like_hosts() {
+    let vpn = "[vpn]\nendpoint = \"v.example.org\"\nrange = \"10.0.0.200-10.0.0.239\"\n";
+    let with = |nodes: &str| parse(&format!("{MINIMAL}{vpn}nodes = [{nodes}]\n"));
+    let host = parse(MINIMAL).unwrap().frontend.host;
+    let frontend = host.short();
+    let elsewhere = format!("{frontend}.elsewhere.org");
+    for taken in ["node2", frontend, &elsewhere] {
+        let report = with(&format!("\"burst1\", {{ name = \"{taken}\" }}")).unwrap_err();
+        assert!(report.contains(&format!("`{taken}` is the name of a host")), "{report}");
+        assert!(report.contains("give it a name"), "{report}");
+    }
+    assert_eq!(with("\"burst1\", \"node22\"").unwrap().vpn.unwrap().nodes.len(), 2);
+}
+
+#[test]
+fn burst_nodes_become_hosts_where_they_can_be_used_and_if_asked() {
+    let vpn = "[vpn]\nendpoint = \"v.example.org\"\nrange = \"10.0.0.200-10.0.0.239\"\n";
+    let nodes = "nodes = [\"burst1\", { name = \"burst2\", register = true }]\n";
+    let with = |more: &str| parse(&format!("{MINIMAL}{vpn}{nodes}{more}"));
+    let site = with("").unwrap().vpn.unwrap();
+    let registered: Vec<_> = site.registered().map(|node| node.name.as_str()).collect();
+    assert_eq!(registered, ["burst2"]);
+    let report = with("gateway_host = \"gate.example.org\"\n").unwrap_err();
+    assert!(report.contains("`gate.example.org` registers no host"), "{report}");
+    assert!(report.contains("take `gateway_host` out"), "{report}");
+    let report = with("mode = \"tun\"\n").unwrap_err();
+    assert!(report.contains("carries no Ethernet frames"), "{report}");
+    let frontend = parse(MINIMAL).unwrap().frontend.host;
+    with(&format!("gateway_host = \"{frontend}\"\n")).unwrap();
+}
+
+#[test]
+fn wireguard_has_a_subnet_of_its_own_and_no_keys_of_openvpn() {
+    let with = |rest: &str| {
+        let head = "[vpn]\nendpoint = \"v.example.org\"\nmode = \"wireguard\"\n";
+        parse(&format!("{MINIMAL}{head}{rest}"))
+    };
+    let own = "subnet = \"10.8.0.0/24\"\nrange = \"10.8.0.10-10.8.0.239\"\n";
+    let vpn = with(own).unwrap().vpn.unwrap();
+    assert_eq!((vpn.port, vpn.protocol.as_str(), vpn.serve_names), (51_820, "udp", false));
+    assert_eq!(with(&format!("{own}port = 4500\n")).unwrap().vpn.unwrap().port, 4500);
+    let lan = "range = \"10.0.0.200-10.0.0.239\"\n";
+    let keys = "protocol = \"udp\"\ncertificate_validity = \"90 days\"\nca_validity = \"900 days\"\nserve_names = true\n";
+    let reports = [
+        with(&format!("{own}{keys}")),
+        with(lan),
+        with(&format!("{lan}network = \"private\"\nsubnet = \"10.8.0.0/24\"\n")),
+        with("range = \"10.8.0.10-10.8.0.239\"\n"),
+        with("subnet = \"10.0.0.0/22\"\nrange = \"10.0.1.10-10.0.1.239\"\n"),
+        with("subnet = \"10.8.0.0\"\nrange = \"10.8.0.10-10.8.0.239\"\n"),
+        with("subnet = \"10.8.0.0/24\"\nrange = \"10.9.0.10-10.9.0.239\"\n"),
+    ];
+    let reports: Vec<String> = reports.into_iter().map(|report| report.unwrap_err()).collect();
+    insta::assert_snapshot!("wireguard", reports.join("\n\n"));
+}
+
+#[test]
+fn one_clash_of_an_address_does_not_hide_another_and_none_is_told_twice() {
+    let fixed =
+        "[networks.public]\nsubnet = \"10.0.0.0/24\"\nleases = [\n\"10.0.0.5\",\n\"10.0.0.5\"]\n";
+    let report = Site::parse(Path::new("x"), &format!("{fixed}{MINIMAL}")).unwrap_err();
+    let messages: Vec<&str> = report.problems().iter().map(|p| p.message.as_str()).collect();
+    let twice = "`10.0.0.5` is a lease of `public` and a lease of `public`";
+    assert_eq!(messages.iter().filter(|m| m.starts_with(twice)).count(), 1, "{messages:#?}");
+    assert!(messages.iter().any(|m| m.contains("leased by `private`")), "{messages:#?}");
+    let distinct: BTreeSet<_> = messages.iter().collect();
+    assert_eq!(distinct.len(), messages.len(), "{messages:#?}");
+}
+
+#[test]
 fn a_service_with_an_address_alone_exists_already() {
     let text = format!("{MINIMAL}[repository]\nurl = \"https://images.example.net\"\n");
     let repository = parse(&text).unwrap().repository.unwrap();
@@ -100,6 +186,26 @@ fn a_service_with_an_address_alone_exists_already() {
     let repository = parse(&text).unwrap().repository.unwrap();
     assert!(matches!(repository.source, AddressSource::Install(_)));
     assert_eq!(repository.url.as_str(), "https://frontend.example.org/");
+}
+
+/// Only who sets the site up needs to know; services are set up already where they read the file.
+#[test]
+fn a_site_that_needs_packages_of_ours_says_where_they_come_from() {
+    let install = |text: &str| {
+        Site::parse_to_install(Path::new("site.toml"), text).map_err(|report| report.to_string())
+    };
+    install(EXAMPLE).unwrap();
+    install(MINIMAL).unwrap();
+    install(&format!("{MINIMAL}[cache]\nurl = \"http://cache.example.org:8480\"\n")).unwrap();
+    let vpn = "[vpn]\nendpoint = \"v.example.org\"\nrange = \"10.0.0.200-10.0.0.239\"\n";
+    let text = format!("{MINIMAL}[monitor]\n{vpn}");
+    parse(&text).unwrap();
+    let from = |packages: &str| install(&format!("{text}[packages]\n{packages}"));
+    let report =
+        [from("").unwrap_err(), from("stratus = \"https://p.example.org\"\n").unwrap_err()];
+    insta::assert_snapshot!("packages-from-nowhere", report.join("\n\n"));
+    from("stratus = \"https://p.example.org\"\nstratus_key = \"stratus.asc\"\n").unwrap();
+    from("offline = \"packages\"\n").unwrap();
 }
 
 #[test]
@@ -135,7 +241,11 @@ fn wrong_files_are_reported_whole() {
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let report = Site::parse(Path::new(name), &text).expect_err(name).to_string();
+        let report = Site::parse(Path::new(name), &text).expect_err(name);
+        for problem in report.problems() {
+            assert!(problem.cure.is_some(), "{name}: no cure for: {}", problem.message);
+        }
+        let report = report.to_string();
         assert!(report.contains(&format!("{name}:")), "{name}: no place in:\n{report}");
         assert!(!report.contains("opensesame"), "the report shows a secret:\n{report}");
         insta::assert_snapshot!(name.trim_end_matches(".toml"), report);

@@ -56,15 +56,6 @@ fn rules(path: &Path) -> Result<Policy, Failure> {
     let unusable = || Failure::usage(format!("cannot use the policy `{}`", path.display()));
     let bytes = document::read_up_to(path, POLICY_LIMIT)?;
     let text = String::from_utf8(bytes).map_err(|e| unusable().because(e))?;
-    let written: toml::Table = toml::from_str(&text).map_err(|e| unusable().because(e))?;
-    // The repository's settings have the rules in their own section, among much else.
-    let file: PolicyFile = match written.get("repository").and_then(toml::Value::as_table) {
-        Some(section) => {
-            let rules = section.iter().filter(|(key, _)| *key == "endorsers");
-            let rules: toml::Table = rules.map(|(k, v)| (k.clone(), v.clone())).collect();
-            rules.try_into().map_err(|e| unusable().because(e))?
-        }
-        None => toml::from_str(&text).map_err(|e| unusable().because(e))?,
-    };
+    let file = PolicyFile::from_toml(&text).map_err(|e| unusable().because(e))?;
     file.check().map_err(|e| unusable().because(e))
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 use support::{Bench, stderr, stdout};
 
@@ -50,6 +51,31 @@ fn whoever_is_not_known_is_exit_code_3() {
     let check = ["vm.xml", "--trust", "other.crt"];
     bench.command("stratus-validate-manifest").args(check).assert().code(3);
     assert_eq!(json(&bench, &check, 3)["signer"], "untrusted");
+}
+
+#[test]
+fn nobody_reading_the_answer_does_not_change_it() {
+    let bench = Bench::signed();
+    bench.certificate("other");
+    bench.write("tampered.xml", bench.read("vm.xml").replace("ubuntu", "debian").as_bytes());
+    for (file, trust, code) in
+        [("vm.xml", "signer.crt", 0), ("vm.xml", "other.crt", 3), ("tampered.xml", "signer.crt", 1)]
+    {
+        for json in [false, true] {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            let status = std::process::Command::new(cargo_bin("stratus-validate-manifest"))
+                .current_dir(bench.path(""))
+                .env("HOME", bench.path(""))
+                .args([file, "--trust", trust])
+                .args(json.then_some("--json"))
+                .stdout(writer)
+                .stderr(std::process::Stdio::null())
+                .status()
+                .expect("the command starts");
+            assert_eq!(status.code(), Some(code), "{file} {trust} {json}");
+        }
+    }
 }
 
 #[test]

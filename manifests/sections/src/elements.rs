@@ -29,7 +29,11 @@ impl<'a> Section<'a> {
         let text = |element| match element {
             Element::Text(text, span) => Some((text, span)),
             Element::Table(table) => {
-                self.complain_at(table.span(), format!("`{key}` is a list of texts"), None);
+                self.complain_at(
+                    table.span(),
+                    format!("`{key}` is a list of texts"),
+                    self.example(key),
+                );
                 None
             }
         };
@@ -57,7 +61,7 @@ impl<'a> Section<'a> {
             Value::InlineTable(inner) => Some(table(inner, value.span())),
             _ => {
                 let span = value.span().unwrap_or(0..0);
-                self.complain_at(span, format!("`{key}` must be {wanted}"), None);
+                self.complain_at(span, format!("`{key}` must be {wanted}"), self.example(key));
                 None
             }
         };

@@ -20,3 +20,20 @@ pub use elements::{Element, Switch};
 pub use problems::{Invalid, Problem, Problems};
 pub use section::Section;
 pub use site_text::{SiteText, Written};
+
+/// The sections that a site file may have: every program that reads one knows the names of all, so
+/// that a slip in a name is told by the first that sees it.
+pub const SECTIONS: [&str; 12] = [
+    "site",
+    "frontend",
+    "nodes",
+    "ssh",
+    "networks",
+    "vpn",
+    "identity",
+    "repository",
+    "cache",
+    "monitor",
+    "accounting",
+    "packages",
+];

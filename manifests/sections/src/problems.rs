@@ -1,6 +1,7 @@
 //! What is wrong with a file, where, and how to mend it.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -63,6 +64,9 @@ impl Problems {
         if self.0.is_empty() {
             return Ok(());
         }
+        // What two readings found of one value is said once.
+        let mut said = HashSet::new();
+        self.0.retain(|p| said.insert((p.span.start, p.span.end, p.message.clone())));
         self.0.sort_by_key(|p| (p.span.start, p.span.end));
         Err(Invalid { file: file.to_owned(), text: text.to_owned(), problems: self.0 })
     }
@@ -72,6 +76,14 @@ impl Invalid {
     /// The problems in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// Line and column of a problem, both from 1, as the report has them.
+    pub fn place(&self, problem: &Problem) -> (usize, usize) {
+        let before = self.text.get(..problem.span.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        (line, column)
     }
 }
 

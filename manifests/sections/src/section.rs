@@ -54,7 +54,33 @@ impl<'a> Section<'a> {
 
     /// Notes a problem with the value of `key`, or with the section where it has none.
     pub fn complain(&self, key: &str, message: impl Into<String>, cure: Option<String>) {
+        let cure = cure.or_else(|| self.example(key));
         self.complain_at(self.value_span(key), message, cure);
+    }
+
+    /// Notes that what the value of `key` names cannot be used, with every cause.
+    pub fn complain_because(
+        &self,
+        key: &str,
+        error: &dyn std::error::Error,
+        cure: impl Into<Option<String>>,
+    ) {
+        let mut told = error.to_string();
+        let mut next = error.source();
+        while let Some(error) = next {
+            let text = error.to_string();
+            if !told.ends_with(&text) {
+                told = format!("{told}: {text}");
+            }
+            next = error.source();
+        }
+        self.complain(key, format!("`{key}`: {told}"), cure.into());
+    }
+
+    /// How the value of a key would be written, for a problem that has no better cure.
+    pub(crate) fn example(&self, key: &str) -> Option<String> {
+        let example = self.site.example(&self.pattern_of(key))?;
+        Some(format!("write it as {key} = {example}"))
     }
 
     /// Notes a problem with a part of the text.
@@ -114,7 +140,9 @@ impl<'a> Section<'a> {
     pub fn required_text(&self, key: &'static str) -> String {
         let text = self.text(key);
         if text.is_none() && self.item(key).is_none() {
-            self.complain("", format!("[{}] needs `{key}`", self.name), None);
+            let example = self.site.example(&self.pattern_of(key)).unwrap_or("\"…\"");
+            let cure = format!("write {key} = {example} in [{}]", self.name);
+            self.complain("", format!("[{}] needs `{key}`", self.name), Some(cure));
         }
         text.unwrap_or_default()
     }
@@ -300,7 +328,10 @@ impl<'a> Section<'a> {
                     let table = Self::new(self.site, full, pattern, Some(inner), item.span());
                     found.push((name.to_owned(), table));
                 }
-                None => self.complain(key, format!("`{key}.{name}` must be a table"), None),
+                None => {
+                    let cure = Some(format!("write [{}.{key}.{name}]", self.name));
+                    self.complain(key, format!("`{key}.{name}` must be a table"), cure);
+                }
             }
         }
         found

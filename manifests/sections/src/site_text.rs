@@ -22,6 +22,8 @@ pub struct SiteText {
     asked: RefCell<BTreeSet<String>>,
     /// Parts of the text that no report may show.
     hidden: RefCell<Vec<Range<usize>>>,
+    /// How the value of a key is written, by the key's pattern.
+    examples: fn(&str) -> Option<&'static str>,
 }
 
 /// One value as it is written, on a walk through the whole file.
@@ -59,6 +61,7 @@ impl SiteText {
                         syntax,
                         asked: RefCell::default(),
                         hidden: RefCell::default(),
+                        examples: |_| None,
                     });
                 }
                 Err(error) => match without_repeated(&readable, &error, &mut syntax) {
@@ -68,6 +71,18 @@ impl SiteText {
             }
         }
         Err(syntax.into_result(&name, text).expect_err("each way here added a problem"))
+    }
+
+    /// Knows how the value of a key is written, by its pattern such as `networks.*.base`: problems
+    /// that have no better cure show it.
+    #[must_use]
+    pub fn with_examples(mut self, examples: fn(&str) -> Option<&'static str>) -> Self {
+        self.examples = examples;
+        self
+    }
+
+    pub(crate) fn example(&self, pattern: &str) -> Option<&'static str> {
+        (self.examples)(pattern)
     }
 
     /// The section called `name`; an absent one reads as empty.
@@ -141,20 +156,31 @@ fn with_stars(text: &str, hidden: &[Range<usize>]) -> String {
 }
 
 /// Notes the problem. Where it is a key given twice on a line of its own, gives the text with
-/// that line blank, so that places stay the same.
+/// that line blank, so that places stay the same; of a section given twice the whole second one.
 fn without_repeated(text: &str, error: &TomlError, problems: &mut Problems) -> Option<String> {
     let span = error.span().unwrap_or(0..0);
     let message = error.message().trim().to_owned();
     let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
     let end = text.get(span.start..)?.find('\n').map_or(text.len(), |at| span.start + at);
     let line = text.get(start..end)?;
-    let repeated = message == "duplicate key" && !line.trim_start().starts_with('[');
-    if !repeated {
+    if message != "duplicate key" {
         // After a line was taken out, what is left of its value is no mistake of the person.
-        if problems.is_empty() || message == "duplicate key" {
-            problems.add(span, message, None);
+        if problems.is_empty() {
+            let cure = "what is written must be TOML: `key = \"text\"`, `key = 12`, `[section]`";
+            problems.add(span, message, Some(cure.to_owned()));
         }
         return None;
+    }
+    if line.trim_start().starts_with('[') {
+        let message = format!("the section {} is there twice", line.trim());
+        let cure = "write the keys of both into one, which has to be right then".to_owned();
+        problems.add(span, message, Some(cure));
+        let next = text[end..].find("\n[").map_or(text.len(), |at| end + at);
+        let blank: String = text[start..next]
+            .chars()
+            .map(|c| if c == '\n' { "\n" } else { " " }.repeat(c.len_utf8()))
+            .collect();
+        return Some(format!("{}{blank}{}", &text[..start], &text[next..]));
     }
     let key = text.get(span.clone()).unwrap_or("the key").trim();
     let cure = Some("keep one of the two".to_owned());

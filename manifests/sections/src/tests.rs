@@ -60,10 +60,38 @@ fn repeated_keys_are_reported_together_with_everything_else() {
 
 #[test]
 fn a_slip_of_syntax_ends_the_reading() {
-    for text in ["[a]\nx = \n", "[a]\n[a]\n", "[a]\nx = 1\nx = [\n1\n]\n"] {
+    for text in ["[a]\nx = \n", "[a]\nx = 1\nx = [\n1\n]\n"] {
         let report = SiteText::parse(Path::new("s.toml"), text).unwrap_err();
         assert_eq!(report.problems().len(), 1, "{report}");
     }
+}
+
+#[test]
+fn a_section_given_twice_hides_nothing_of_the_others() {
+    let site = site("[a]\n[a]\ny = \"\u{e9}\"\n[b]\nz = 1\n");
+    let section = site.section("b");
+    section.text("z");
+    let mut problems = section.finish();
+    problems.extend(site.section("a").finish());
+    problems.extend(site.only_sections(&["a"]));
+    let report = site.conclude(problems).unwrap_err();
+    let told: Vec<&str> = report.problems().iter().map(|p| p.message.as_str()).collect();
+    let twice = "the section [a] is there twice";
+    assert_eq!(told, [twice, "there is no section [b]", "`z` must be a text in quotes"]);
+    assert!(report.to_string().contains("s.toml:5:5"), "{report}");
+}
+
+#[test]
+fn what_has_no_cure_shows_an_example_and_nothing_is_said_twice() {
+    let site = site("[a]\nip = \"x\"\n");
+    let site = site.with_examples(|path| (path == "a.ip").then_some("\"192.0.2.1\""));
+    let section = site.section("a");
+    section.parsed::<std::net::Ipv4Addr>("ip");
+    section.parsed::<std::net::Ipv4Addr>("ip");
+    section.required_text("name");
+    let report = site.conclude(section.finish()).unwrap_err();
+    let cures: Vec<_> = report.problems().iter().map(|p| p.cure.as_deref().unwrap()).collect();
+    assert_eq!(cures, ["write name = \"…\" in [a]", "write it as ip = \"192.0.2.1\""]);
 }
 
 #[test]

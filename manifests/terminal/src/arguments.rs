@@ -3,6 +3,7 @@
 //! `--generate man|bash|zsh|fish` is understood by every command and shown by none: it serves the
 //! packages.
 
+use crate::output::unless_unread;
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Command, Parser};
@@ -60,7 +61,7 @@ fn generate(mut command: Command, kind: &str, out: &mut impl Write) -> Result<()
     let shell = match kind {
         "man" => {
             let page = crate::manual::page(&command).map_err(failed)?;
-            return out.write_all(page.as_bytes()).map_err(failed);
+            return unless_unread(out.write_all(page.as_bytes())).map_err(failed);
         }
         "bash" => Shell::Bash,
         "zsh" => Shell::Zsh,
@@ -70,7 +71,7 @@ fn generate(mut command: Command, kind: &str, out: &mut impl Write) -> Result<()
     // The generator panics where it cannot write, so it writes into memory first.
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut text);
-    out.write_all(&text).map_err(failed)
+    unless_unread(out.write_all(&text)).map_err(failed)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use crate::failure::{describe, exit_of};
 use crate::{atomic_file, output};
 use std::future::Future;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use stratus_model::Exit;
@@ -17,7 +16,8 @@ const TERMINATED: u8 = 143;
 /// Runs a command's main: prints what went wrong and returns the exit code.
 ///
 /// SIGINT and SIGTERM remove the temporary files of [`AtomicFile`](crate::AtomicFile) and end the
-/// process with 130 and 143. A reader that went away (`| head`) is no failure.
+/// process with 130 and 143. Whether anybody reads standard output makes no difference
+/// ([`print_line`](crate::print_line)).
 pub fn run(main: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
     watch_signals();
     conclude(catch_unwind(AssertUnwindSafe(main)))
@@ -46,7 +46,6 @@ where
 fn conclude(result: std::thread::Result<anyhow::Result<Exit>>) -> ExitCode {
     match result {
         Ok(Ok(exit)) => ExitCode::from(exit.code()),
-        Ok(Err(error)) if reader_is_gone(&error) => ExitCode::from(Exit::Done.code()),
         Ok(Err(error)) => {
             if was_interrupted(&error) {
                 return ExitCode::from(INTERRUPTED);
@@ -59,11 +58,6 @@ fn conclude(result: std::thread::Result<anyhow::Result<Exit>>) -> ExitCode {
             ExitCode::from(Exit::Failed.code())
         }
     }
-}
-
-fn reader_is_gone(error: &anyhow::Error) -> bool {
-    // Only where it is the whole error: a broken pipe inside of a network error is one.
-    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Whether Ctrl-C was pressed in a prompt, where the terminal sends no signal.
@@ -116,8 +110,9 @@ mod tests {
         assert_eq!(code(Ok(Exit::Changes)), number(10));
         assert_eq!(code(Err(Failure::new(Exit::Denied, "no").into())), number(4));
         assert_eq!(code(Err(anyhow::anyhow!("no"))), number(1));
-        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
-        assert_eq!(code(Err(gone.into())), number(0));
+        // Never a good end: nobody knows what a command that was cut short would have found.
+        let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert_eq!(code(Err(gone.into())), number(1));
         let interrupted = Failure::usage("x").because(inquire::InquireError::OperationInterrupted);
         assert_eq!(code(Err(interrupted.into())), number(130));
     }

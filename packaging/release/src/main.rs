@@ -131,7 +131,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     let bill = out.join(format!("stratus-{}.cdx.json", release.version));
-    fs::write(&bill, graph.bill(&release)?)?;
+    fs::write(&bill, graph.bill(&release.version, release.time)?)?;
     if let Some(signer) = &signer {
         signer.publish(&out.join("stratus.asc"))?;
     }

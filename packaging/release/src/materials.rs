@@ -1,8 +1,9 @@
 //! What programs are made of: the bill of materials (CycloneDX), and the licences of libraries.
 
-use crate::release::Release;
+use crate::release::Version;
 use crate::run::bytes;
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -112,8 +113,8 @@ impl Graph {
     }
 
     /// The bill of materials, as CycloneDX 1.5 in JSON.
-    pub(crate) fn bill(&self, release: &Release) -> Result<Vec<u8>> {
-        let top = format!("stratus@{}", release.version);
+    pub(crate) fn bill(&self, version: &Version, time: Timestamp) -> Result<Vec<u8>> {
+        let top = format!("stratus@{version}");
         let tops: Vec<_> = self.tops.iter().map(Crate::reference).collect();
         let mut dependencies = vec![json!({ "ref": top, "dependsOn": tops })];
         for (id, one) in &self.used {
@@ -127,12 +128,12 @@ impl Graph {
             "specVersion": "1.5",
             "version": 1,
             "metadata": {
-                "timestamp": release.time.to_string(),
+                "timestamp": time.to_string(),
                 "component": {
                     "type": "application",
                     "bom-ref": top,
                     "name": "stratus",
-                    "version": release.version.to_string(),
+                    "version": version.to_string(),
                     "licenses": [{ "expression": "Apache-2.0" }],
                 },
             },
@@ -194,12 +195,15 @@ impl Crate {
             "bom-ref": self.reference(),
             "name": self.name,
             "version": self.version,
-            "purl": self.reference(),
         });
+        // Those of this workspace are in no registry, where another one might have their name.
+        if self.source.is_some() {
+            component["purl"] = json!(self.reference());
+        }
         if let Some(licence) = &self.license {
             // An older way to write "or".
-            let expression = licence.replace('/', " OR ");
-            component["licenses"] = json!([{ "expression": expression }]);
+            let choices: Vec<_> = licence.split('/').map(str::trim).collect();
+            component["licenses"] = json!([{ "expression": choices.join(" OR ") }]);
         }
         if let Some(description) = &self.description {
             component["description"] = json!(description.trim());
@@ -232,10 +236,46 @@ impl Crate {
 mod tests {
     use super::*;
 
+    fn graph() -> Graph {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Graph::read(here.ancestors().nth(2).unwrap()).unwrap()
+    }
+
+    /// What CycloneDX's schema asks for beyond the fields that are always the same, and what it cannot
+    /// ask for: that references lead somewhere.
+    #[test]
+    fn the_bill_is_whole() {
+        let bill = graph().bill(&"1.2.0-1".parse().unwrap(), Timestamp::UNIX_EPOCH).unwrap();
+        let bill: Value = serde_json::from_slice(&bill).unwrap();
+        assert_eq!(bill["metadata"]["timestamp"], "1970-01-01T00:00:00Z");
+        let components = bill["components"].as_array().unwrap();
+        assert!(components.len() > 100);
+        let mut known = BTreeSet::from(["stratus@1.2.0-1"]);
+        for one in components {
+            assert!(known.insert(one["bom-ref"].as_str().unwrap()), "twice: {one}");
+            let name = one["name"].as_str().unwrap();
+            assert!(!name.is_empty() && one["version"].is_string(), "{one}");
+            assert_eq!(one["purl"].is_string(), !name.starts_with("stratus-"), "{one}");
+            // SPDX's words with one space between them, and only one expression.
+            let licences = one["licenses"].as_array().unwrap();
+            let expression = licences[0]["expression"].as_str().unwrap();
+            let words = expression.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(licences.len() == 1 && !words.contains('/') && words == expression, "{one}");
+        }
+        let dependencies = bill["dependencies"].as_array().unwrap();
+        let mut told = BTreeSet::new();
+        for one in dependencies {
+            assert!(told.insert(one["ref"].as_str().unwrap()), "twice: {one}");
+            let uses: Vec<_> = one["dependsOn"].as_array().unwrap().iter().collect();
+            let distinct: BTreeSet<_> = uses.iter().filter_map(|used| used.as_str()).collect();
+            assert!(distinct.len() == uses.len() && distinct.is_subset(&known), "{one}");
+        }
+        assert_eq!(told, known, "each with what it uses");
+    }
+
     #[test]
     fn the_bill_has_what_is_linked_and_nothing_that_only_builds_or_tests() {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let graph = Graph::read(here.ancestors().nth(2).unwrap()).unwrap();
+        let graph = graph();
         let names: BTreeSet<_> = graph.used.values().map(|one| one.name.as_str()).collect();
         for linked in ["stratus-model", "rustls", "aws-lc-sys", "quick-xml"] {
             assert!(names.contains(linked), "{linked}");

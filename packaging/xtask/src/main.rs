@@ -16,6 +16,7 @@ mod pictures;
 mod release;
 mod run;
 mod setup;
+mod side_by_side;
 mod test;
 mod tidy;
 

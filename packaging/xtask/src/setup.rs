@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs by the Debian package that brings them.
-const PROGRAMS: [(&str, &str); 30] = [
+const PROGRAMS: [(&str, &str); 34] = [
     ("slapd", "slapd"),
     ("ldapadd", "ldap-utils"),
     ("xmlsec1", "xmlsec1"),
@@ -28,6 +28,12 @@ const PROGRAMS: [(&str, &str); 30] = [
     ("dnsmasq", "dnsmasq-base"),
     ("ping", "iputils-ping"),
     ("openvpn", "openvpn"),
+    ("wg-quick", "wireguard-tools"),
+    // For kernels without WireGuard.
+    ("wireguard-go", "wireguard-go"),
+    // A machine with a kernel of its own, and what it has beside it.
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("busybox", "busybox-static"),
     ("bash", "bash"),
     ("python3", "python3"),
     // Clocks that are set, and days that pass.
@@ -59,12 +65,17 @@ pub(crate) const RELEASE: [(&str, &str); 10] = [
     ("createrepo_c", "createrepo-c"),
 ];
 
-/// Programs that manage a machine's network, by their file and the Debian package that brings them.
-/// Installed they might take over the network of whoever runs the tests, so they are only unpacked.
-const NETWORK: [(&str, &str); 3] = [
+/// What is only unpacked, by a file of it and the Debian package that brings it. Installed, they might
+/// take over the network of whoever runs the tests, start a file server, or be what boots next.
+const UNPACKED: [(&str, &str); 7] = [
     ("usr/libexec/netplan/generate", "netplan.io"),
     ("usr/bin/nmcli", "network-manager"),
     ("sbin/ifup", "ifupdown"),
+    // A machine with a kernel of its own, and the share that it mounts.
+    ("usr/share/bug/linux-image-cloud-amd64/presubj", "linux-image-cloud-amd64"),
+    ("sbin/mount.nfs", "nfs-common"),
+    ("usr/bin/ganesha.nfsd", "nfs-ganesha"),
+    ("usr/lib/x86_64-linux-gnu/ganesha/libfsalvfs.so", "nfs-ganesha-vfs"),
 ];
 
 /// Modules of Python and Ruby by their file, and the Debian package that brings them.
@@ -75,7 +86,7 @@ const MODULES: [(&str, &str); 2] = [
 
 /// Every Debian package that may be installed or unpacked.
 pub(crate) fn packages() -> impl Iterator<Item = &'static str> {
-    PROGRAMS.iter().chain(&RELEASE).chain(&NETWORK).chain(&MODULES).map(|(_, package)| *package)
+    PROGRAMS.iter().chain(&RELEASE).chain(&UNPACKED).chain(&MODULES).map(|(_, package)| *package)
 }
 
 /// Installs what is missing.
@@ -130,13 +141,13 @@ fn debian(packages: &[&str]) -> Result<()> {
         .context("apt-get needs root; run `apt-get install` with these packages yourself otherwise")
 }
 
-/// Unpacks those of [`NETWORK`] that are not on the machine, with the libraries that they need and
-/// the machine lacks, into `target/tools/network`. No script of theirs runs.
+/// Unpacks those of [`UNPACKED`] that are not on the machine, with the libraries that they need and
+/// the machine lacks, into `target/tools/unpacked`. No script of theirs runs.
 fn unpack() -> Result<()> {
-    let folder = tools().join("network");
+    let folder = tools().join("unpacked");
     let absent = |file: &str| !Path::new("/").join(file).is_file() && !folder.join(file).is_file();
     let wanted: Vec<&str> =
-        NETWORK.iter().filter(|(file, _)| absent(file)).map(|(_, package)| *package).collect();
+        UNPACKED.iter().filter(|(file, _)| absent(file)).map(|(_, package)| *package).collect();
     if wanted.is_empty() {
         return Ok(());
     }
@@ -198,7 +209,7 @@ pub(crate) fn axe() -> Result<PathBuf> {
 /// The Python modules that APEL's parser uses, by their packages.
 const APEL_MODULES: [&str; 3] = ["dirq==1.8", "future==1.0.0", "iso8601==1.1.0"];
 /// APEL's own programs and database schema, which are on no package index.
-const APEL: &str = "https://github.com/apel/apel/archive/refs/tags/2.5.0.tar.gz";
+const APEL: &str = "https://github.com/apel/apel/archive/refs/tags/2.5.0-1.tar.gz";
 
 /// APEL's parser and schema, for the records that accounting publishes. Where they cannot be had,
 /// that part of the tests is left out, and said to be.

@@ -1,7 +1,7 @@
 //! Everything that must hold before a change lands, in the order that fails fastest.
 
 use crate::run::{cargo, check, find, step, tools};
-use crate::{setup, tidy};
+use crate::{setup, side_by_side, tidy};
 use anyhow::Result;
 use std::process::Command;
 
@@ -35,13 +35,7 @@ pub(crate) fn run() -> Result<()> {
     step("programs", || {
         check(cargo().args(["build", "--workspace", "--bins", "--examples", "--locked"]))
     })?;
-    step("tests", || {
-        check(
-            cargo()
-                .args(["test", "--workspace", "--locked", "--quiet"])
-                .env("STRATUS_TOOLS", tools()),
-        )
-    })
+    step("tests", side_by_side::run)
 }
 
 /// Licences, sources and banned crates always; advisories where the database can be had.

@@ -84,7 +84,7 @@ fn purity(files: &[PathBuf], broken: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// One command, one file, named like the command, in the README and with a test.
+/// One command, one file, named like the command, in the README and with a test, which is elsewhere.
 fn commands(files: &[PathBuf], broken: &mut Vec<String>) -> Result<()> {
     let readme = read(Path::new("README.md"))?;
     let tests: String = files
@@ -104,6 +104,10 @@ fn commands(files: &[PathBuf], broken: &mut Vec<String>) -> Result<()> {
         }
         if !tests.contains(&name) {
             broken.push(format!("{}: no test runs `{name}`", file.display()));
+        }
+        // `side_by_side::build` builds no test program of a command.
+        if read(file)?.contains("#[cfg(test)]") {
+            broken.push(format!("{}: put what has tests into a library", file.display()));
         }
     }
     Ok(())

@@ -92,6 +92,10 @@ reasons! {
     Labels: "SELinux labels of the datastores",
         "they follow the lines of SELinux above",
         "`restorecon -R /var/lib/one/datastores`";
+    /// A boolean of SELinux.
+    Boolean: "the SELinux boolean `virt_use_nfs`",
+        "it is wanted where SELinux is enforcing, and ncm-filecopy and ncm-metaconfig set no booleans",
+        "`setsebool -P virt_use_nfs 1` on nodes with `share = \"nfs\"`";
     /// libvirt's network.
     LibvirtNetwork: "libvirt's own network is taken away",
         "no component knows libvirt's networks",
@@ -164,6 +168,30 @@ reasons! {
     Mark: "the attribute `STRATUS` of objects",
         "ncm-opennebula marks what it made with its own attribute",
         "let one of the two make an object, not both";
+}
+
+/// One entry of the list, as data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Its name, as an export's `left` has it.
+    pub why: Why,
+    /// Which steps or objects it is about.
+    pub about: &'static str,
+    /// The reason, one sentence.
+    pub reason: &'static str,
+    /// What to do.
+    pub cure: &'static str,
+}
+
+/// The list as data.
+pub fn reasons() -> Vec<Reason> {
+    let of = |why: &Why| Reason {
+        why: *why,
+        about: why.about(),
+        reason: why.reason(),
+        cure: why.cure(),
+    };
+    Why::ALL.iter().map(of).collect()
 }
 
 /// The list as a table in Markdown.

@@ -24,5 +24,5 @@ mod steps;
 mod templates;
 
 pub use export::{Export, HostExport, Request, TextFile, export};
-pub use left::{Left, Why, table};
+pub use left::{Left, Reason, Why, reasons, table};
 pub use refusal::Refusal;

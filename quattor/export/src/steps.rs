@@ -131,7 +131,8 @@ fn left_of(action: Action) -> Option<Why> {
         Action::RefreshPackages => Some(Why::PackageLists),
         Action::RemoveLibvirtNetwork => Some(Why::LibvirtNetwork),
         Action::RestoreLabels => Some(Why::Labels),
-        Action::MakeOverlay => Some(Why::Overlay),
+        Action::AllowNfsMachines => Some(Why::Boolean),
+        Action::MakeOverlay | Action::MakeWireguard => Some(Why::Overlay),
         Action::LoadFirewall | Action::SyncRemotes => Some(Why::OtherAction),
     }
 }

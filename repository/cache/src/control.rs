@@ -5,6 +5,7 @@ mod client;
 
 pub use client::{Client, ControlError};
 
+use crate::named;
 use crate::object::{Object, Standing};
 use crate::proxy::Cache;
 use axum::extract::{Query, State};
@@ -169,10 +170,14 @@ struct Which {
 type Refusal = (StatusCode, String);
 
 impl Which {
-    fn key(&self, cache: &Cache) -> Result<String, Refusal> {
+    /// What is meant of what may be stored: the files of an appliance, or what is at a path.
+    fn keys(&self, cache: &Cache) -> Result<Vec<String>, Refusal> {
+        if named::is_name(&self.path) {
+            return Ok(named::stored(cache, &self.path));
+        }
         let found = crate::prefetch::locate(cache, &self.path);
         let reason = || format!("no upstream is set up for `{}`", self.path);
-        found.map(|(_, key)| key.to_string()).ok_or_else(|| (StatusCode::NOT_FOUND, reason()))
+        found.map(|(_, key)| vec![key.to_string()]).ok_or_else(|| (StatusCode::NOT_FOUND, reason()))
     }
 }
 
@@ -194,10 +199,11 @@ async fn pin(
     State(cache): State<Cache>,
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<Listed>>, Refusal> {
-    let key = which.key(&cache)?;
-    let objects = cache.spool.variants(&key);
+    let keys = which.keys(&cache)?;
+    let objects: Vec<_> = keys.iter().flat_map(|key| cache.spool.variants(key)).collect();
     if objects.is_empty() {
-        return Err((StatusCode::NOT_FOUND, format!("`{key}` is not stored; prefetch it first")));
+        let named = keys.first().unwrap_or(&which.path);
+        return Err((StatusCode::NOT_FOUND, format!("`{named}` is not stored; prefetch it first")));
     }
     for object in &objects {
         object.pin(!which.off);
@@ -210,5 +216,5 @@ async fn purge(
     State(cache): State<Cache>,
     Query(which): Query<Which>,
 ) -> Result<Json<usize>, Refusal> {
-    Ok(Json(cache.spool.purge(&which.key(&cache)?)))
+    Ok(Json(which.keys(&cache)?.iter().map(|key| cache.spool.purge(key)).sum()))
 }

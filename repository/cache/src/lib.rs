@@ -25,6 +25,7 @@ mod fill;
 mod gather;
 mod joins;
 mod metrics;
+mod named;
 mod object;
 mod page;
 mod pass;

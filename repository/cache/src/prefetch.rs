@@ -1,5 +1,6 @@
 //! Bringing objects here before anybody asks: on command, and by rules at a time of day.
 
+use crate::named;
 use crate::object::Object;
 use crate::proxy::{Asked, Cache, url};
 use crate::settings::{Prefetch, Wanted};
@@ -13,7 +14,7 @@ use jiff::{ToSpan, Zoned};
 use std::sync::Arc;
 use std::time::Duration;
 use stratus_repository_api::route::Route;
-use stratus_repository_api::search::Page;
+use stratus_repository_api::search::{ApplianceSummary, Page};
 
 /// Largest answer to a search that is read, in bytes.
 const ANSWER_LIMIT: usize = 8 << 20;
@@ -25,8 +26,16 @@ pub(crate) fn locate(cache: &Cache, path: &str) -> Option<(Arc<Upstream>, Arc<st
     std::iter::once("").chain(hosts).find_map(|host| cache.locate(host, &target))
 }
 
-/// Brings an object here, whole, as a client would.
-pub(crate) async fn bring(cache: &Cache, path: &str) -> Result<Arc<Object>, String> {
+/// Brings an object here, whole, as a client would: the image with this name, or what is at the path.
+pub(crate) async fn bring(cache: &Cache, wanted: &str) -> Result<Arc<Object>, String> {
+    if named::is_name(wanted) {
+        let path = named::image(cache, wanted).await?;
+        return bring_path(cache, &path).await;
+    }
+    bring_path(cache, wanted).await
+}
+
+async fn bring_path(cache: &Cache, path: &str) -> Result<Arc<Object>, String> {
     let (upstream, key) =
         locate(cache, path).ok_or_else(|| format!("no upstream is set up for `{path}`"))?;
     let asked = Asked {
@@ -44,7 +53,7 @@ pub(crate) async fn bring(cache: &Cache, path: &str) -> Result<Arc<Object>, Stri
         frame.map_err(|error| error.to_string())?;
     }
     let object = cache.spool.variants(&key).into_iter().next().filter(|_| code.is_success());
-    object.ok_or_else(|| format!("the upstream answered {code}, which is not stored"))
+    object.ok_or_else(|| format!("`{key}` answered {code}, which is not stored"))
 }
 
 /// Follows every rule, for ever.
@@ -61,7 +70,7 @@ async fn follow(cache: Cache, rule: Prefetch) {
         let paths = match &rule.wanted {
             Wanted::Paths(paths) => paths.clone(),
             Wanted::Search { prefix, query } => match search(&cache, prefix, query).await {
-                Ok(paths) => paths,
+                Ok(found) => paths(prefix, &found),
                 Err(reason) => {
                     tracing::error!(query, %reason, "a prefetch rule found nothing out");
                     continue;
@@ -88,8 +97,18 @@ fn until(now: &Zoned, at: Time) -> Duration {
     next(0).or_else(|| next(1)).unwrap_or(Duration::from_hours(24))
 }
 
-/// The images that a search of the repository finds.
-async fn search(cache: &Cache, prefix: &str, query: &str) -> Result<Vec<String>, String> {
+/// The paths of the images of appliances, below the prefix of their upstream.
+fn paths(prefix: &str, found: &[ApplianceSummary]) -> Vec<String> {
+    let prefix = prefix.trim_end_matches('/');
+    found.iter().map(|found| format!("{prefix}{}", found.links.image)).collect()
+}
+
+/// What a search of the repository finds.
+pub(crate) async fn search(
+    cache: &Cache,
+    prefix: &str,
+    query: &str,
+) -> Result<Vec<ApplianceSummary>, String> {
     let path = format!("{}{}?{query}", prefix.trim_end_matches('/'), Route::Search.to_path());
     let (upstream, key) =
         locate(cache, &path).ok_or_else(|| format!("no upstream is set up for `{path}`"))?;
@@ -107,9 +126,9 @@ async fn search(cache: &Cache, prefix: &str, query: &str) -> Result<Vec<String>,
             return Err(format!("`{url}` answered more than {ANSWER_LIMIT} bytes"));
         }
     }
-    let page: Page = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-    let prefix = prefix.trim_end_matches('/');
-    Ok(page.appliances.iter().map(|found| format!("{prefix}{}", found.links.image)).collect())
+    let page: Page = serde_json::from_slice(&text)
+        .map_err(|error| format!("`{url}` is not the search of a repository ({error})"))?;
+    Ok(page.appliances)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The section `[cache]` of the site file, as used.
 //!
 //! [`Settings::parse`] is pure: text in, complete settings or a report of every problem out.
+//! [`Settings::load`] looks at the files too that the settings name.
 
-use crate::upstream::UpstreamSetupError;
+use crate::upstream::{UpstreamSetupError, authorities};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use jiff::civil::Time;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use stratus_cache_policy::Options;
 use stratus_model::ByteCount;
 use stratus_repository_api::search::SearchQuery;
-use stratus_sections::{Invalid, Section, SiteText};
-use stratus_service::Log;
+use stratus_sections::{Invalid, SECTIONS, Section, SiteText};
+use stratus_service::{Log, look_at_tls};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -134,6 +135,15 @@ impl Settings {
     /// Reads the section. `file` names the text in reports, and its folder is where relative paths
     /// start.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Invalid> {
+        Self::gather(file, text, false)
+    }
+
+    /// As [`Self::parse`], and a file that cannot be used is a problem of the key that names it.
+    pub fn load(file: &Path, text: &str) -> Result<Self, Invalid> {
+        Self::gather(file, text, true)
+    }
+
+    fn gather(file: &Path, text: &str, files: bool) -> Result<Self, Invalid> {
         let site = SiteText::parse(file, text)?;
         let section = site.section("cache");
         if !section.is_present() {
@@ -145,7 +155,14 @@ impl Settings {
             let cure = "add [[cache.upstreams]] with `prefix` and `url`".to_owned();
             section.complain("upstreams", "there is nothing to cache", Some(cure));
         }
-        let mut upstreams: Vec<Upstream> = tables.iter().filter_map(upstream).collect();
+        let read = |table| {
+            upstream(table).inspect(|one| {
+                if files {
+                    look(table, one);
+                }
+            })
+        };
+        let mut upstreams: Vec<Upstream> = tables.iter().filter_map(read).collect();
         upstreams.sort_by_key(|u| (u.host.is_none(), std::cmp::Reverse(u.prefix.len())));
         let rules = section.tables("prefetch");
         let prefetch = rules.iter().filter_map(prefetch).collect();
@@ -154,7 +171,11 @@ impl Settings {
         // Where it is set up: for the installer.
         section.accept(&["host"]);
         let settings = Self { prefetch, ..Self::read(&section, upstreams) };
-        let mut problems = section.finish();
+        if let Some((chain, key)) = settings.tls.as_ref().filter(|_| files) {
+            look_at_tls(&section, chain, key, None);
+        }
+        let mut problems = site.only_sections(&SECTIONS);
+        problems.extend(section.finish());
         for table in tables.into_iter().chain(rules) {
             problems.extend(table.finish());
         }
@@ -234,21 +255,30 @@ fn prefetch(section: &Section<'_>) -> Option<Prefetch> {
     Some(Prefetch { at, wanted })
 }
 
+/// Notes what is wrong with the files that an upstream names.
+fn look(section: &Section<'_>, upstream: &Upstream) {
+    if let Some(error) = upstream.ca.as_deref().and_then(|path| authorities(path).err()) {
+        section.complain_because("ca", &error, None);
+    }
+    if let Err(error) = upstream.login() {
+        section.complain_because("password_file", &error, None);
+    }
+}
+
 fn upstream(section: &Section<'_>) -> Option<Upstream> {
     let prefix = section.text("prefix").unwrap_or_else(|| "/".to_owned());
     if !prefix.starts_with('/') {
         section.complain("prefix", "`prefix` must begin with `/`", None);
     }
     let url: Option<Url> = section.parsed("url");
-    let Some(url) = url else {
+    if url.is_none() {
         section.required_text("url");
-        return None;
-    };
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        section.complain("url", "`url` must be an http or https address", None);
-        return None;
     }
-    if !url.username().is_empty() || url.password().is_some() {
+    let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+    if url.as_ref().is_some_and(|url| !is_web(url)) {
+        section.complain("url", "`url` must be an http or https address", None);
+    }
+    if url.as_ref().is_some_and(|url| !url.username().is_empty() || url.password().is_some()) {
         let cure = "put the name into `user` and the password into the file `password_file`";
         let message = "`url` must not have a login in it";
         section.complain_of_secret("url", message, Some(cure.to_owned()));
@@ -260,19 +290,25 @@ fn upstream(section: &Section<'_>) -> Option<Upstream> {
     }
     let duration = |key, seconds| section.duration(key).unwrap_or(Duration::from_secs(seconds));
     let complete_from = section.number("complete_from", 0..=100);
+    let (host, ca) = (section.text("host"), section.path("ca"));
+    let (store_private, manifests) =
+        (section.flag("store_private", false), section.flag("manifests", true));
+    let times = [("connect_time", 10), ("head_time", 30), ("stall_time", 30)];
+    let [connect_time, head_time, stall_time] = times.map(|(key, normal)| duration(key, normal));
     Some(Upstream {
         prefix,
-        host: section.text("host"),
-        url,
-        ca: section.path("ca"),
+        host,
+        // Only now: a key that nobody asked for counts as unknown.
+        url: url?,
+        ca,
         user,
         password_file,
-        store_private: section.flag("store_private", false),
-        connect_time: duration("connect_time", 10),
-        head_time: duration("head_time", 30),
-        stall_time: duration("stall_time", 30),
+        store_private,
+        connect_time,
+        head_time,
+        stall_time,
         complete_from: complete_from.and_then(|n| u8::try_from(n).ok()).unwrap_or(10),
-        manifests: section.flag("manifests", true),
+        manifests,
     })
 }
 
@@ -314,6 +350,31 @@ at = "02:30"
         let report = Settings::parse(Path::new("site.toml"), text).unwrap_err().to_string();
         for told in ["size", "listen", "unknown", "prefix", "url"] {
             assert!(report.contains(told), "{told}: {report}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_address_makes_no_other_key_unknown() {
+        for url in ["url = \"ftp://x\"\n", "url = \"x\"\n", ""] {
+            let text =
+                format!("[cache]\n[[cache.upstreams]]\n{url}ca = \"c\"\nhead_time = \"1 s\"\n");
+            let report = Settings::parse(Path::new("site.toml"), &text).unwrap_err();
+            assert_eq!(report.problems().len(), 1, "{report}");
+            assert!(report.problems()[0].message.contains("`url`"), "{report}");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_told_at_once_with_their_keys() {
+        let text = "[cashe]\n[cache]\ntls_certificate = \"no.crt\"\ntls_key = \"no.key\"\n\
+            [[cache.upstreams]]\nurl = \"https://x\"\nca = \"noca.pem\"\npassword_file = \"nopw\"\n";
+        let report = Settings::load(Path::new("/nonexistent/site.toml"), text).unwrap_err();
+        let places: Vec<_> = report.problems().iter().map(|p| report.place(p)).collect();
+        assert_eq!(places, [(1, 2), (3, 19), (4, 11), (7, 6), (8, 17)], "{report}");
+        for told in
+            ["did you mean `cache`?", "/nonexistent/noca.pem", "/nonexistent/nopw", "no.key"]
+        {
+            assert!(report.to_string().contains(told), "{told}: {report}");
         }
     }
 

@@ -230,7 +230,7 @@ fn is_plain(path: &str) -> bool {
     path.starts_with('/') && path.bytes().all(is_same) && path.as_bytes().windows(2).all(is_part)
 }
 
-fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, UpstreamSetupError> {
+pub(crate) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, UpstreamSetupError> {
     let bad = |source| UpstreamSetupError::Authorities { path: path.to_owned(), source };
     let pem = std::fs::read(path).map_err(bad)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();

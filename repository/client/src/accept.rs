@@ -68,7 +68,7 @@ pub fn accept_manifest(
 /// Why an appliance should no longer be used, if somebody trusted says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deprecated {
-    /// A trusted person says so, for this reason.
+    /// A trusted person says so, for this reason, with what to use instead.
     For(String),
     /// There is a statement that proves nothing, for this reason.
     Doubtful(String),
@@ -80,7 +80,10 @@ pub fn read_deprecation(bytes: &[u8], manifest: &Manifest, trust: &Trust<'_>) ->
     let accepted = validation.accepted();
     match validation.deprecation {
         Some(statement) if accepted && statement.concerns(manifest) => {
-            Deprecated::For(statement.reason)
+            Deprecated::For(match statement.replaced_by {
+                Some(name) => format!("{}; use `{name}` instead", statement.reason),
+                None => statement.reason,
+            })
         }
         Some(_) if accepted => Deprecated::Doubtful("it is about another image".to_owned()),
         _ => {

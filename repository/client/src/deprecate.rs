@@ -30,6 +30,13 @@ impl Withdrawal {
         now: Timestamp,
     ) -> Result<(AppliancePath, Stored), ClientError> {
         let path = repository.locate(&self.wanted).await?;
+        if let Some(name) = &self.replaced_by {
+            // A signed statement cannot be mended, so a slip in the name is found before.
+            let other = repository.locate(&Wanted::Name(name.clone())).await?;
+            if other == path {
+                return Err(ClientError::ReplacedByItself(name.clone()));
+            }
+        }
         let url = repository.url(&Route::file(&path, FileKind::Manifest));
         let bytes = repository
             .get(&url, "application/xml", stratus_manifest::SIZE_LIMIT)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use stratus_image::ImageError;
-use stratus_model::{Exit, MissingField, PathError};
+use stratus_model::{Exit, FileKind, MissingField, PathError};
 use stratus_repository_api::problem::{Problem, ProblemKind};
 
 /// A failed request, transfer or check. Each knows its exit code.
@@ -22,6 +22,9 @@ pub enum ClientError {
     /// The TLS authorities cannot be used.
     #[error("the authorities for TLS cannot be used")]
     Setup(#[source] reqwest::Error),
+    /// There are none.
+    #[error("there is no certificate in the authorities for TLS")]
+    NoAuthority,
     /// Nobody answered, or the connection broke more often than we were ready to try.
     #[error("`{url}` cannot be reached")]
     Unreachable {
@@ -30,6 +33,14 @@ pub enum ClientError {
         /// The last failure.
         #[source]
         source: reqwest::Error,
+    },
+    /// Somebody answered, with a certificate that proves nothing here.
+    #[error("`{url}` is not trusted: {reason}")]
+    Untrusted {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with the certificate.
+        reason: String,
     },
     /// The server refused or failed.
     #[error("`{url}` answered {}: {problem}", problem.status)]
@@ -58,6 +69,9 @@ pub enum ClientError {
     /// No appliance fits.
     #[error("the repository has no appliance `{0}`")]
     NoSuchAppliance(String),
+    /// A deprecated appliance is to be replaced by itself.
+    #[error("`{0}` cannot be used instead of itself")]
+    ReplacedByItself(String),
     /// Several appliances fit.
     #[error("`{name}` fits several appliances: {}", candidates.join(", "))]
     Ambiguous {
@@ -135,16 +149,17 @@ impl ClientError {
     /// The exit code of a command that ends because of this.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Address { .. } | Self::Setup(_) => Exit::Usage,
+            Self::Address { .. } | Self::Setup(_) | Self::NoAuthority => Exit::Usage,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Answer { problem, .. } => problem.kind.exit(),
-            Self::WrongBytes { .. } => Exit::Refused,
+            Self::Untrusted { .. } | Self::WrongBytes { .. } => Exit::Refused,
             Self::NotAccepted(refusal) => refusal.exit,
             Self::Everywhere { source, .. } => source.exit(),
             Self::Image { source, .. } if source.is_about_the_bytes() => Exit::Refused,
             Self::Unexpected { .. }
             | Self::NoSuchAppliance(_)
             | Self::Ambiguous { .. }
+            | Self::ReplacedByItself(_)
             | Self::Manifest(_)
             | Self::Place(_)
             | Self::Image { .. }
@@ -157,11 +172,12 @@ impl ClientError {
     /// What the person may do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Answer { problem, .. } => answer_hints(problem),
-            Self::Unreachable { source, .. }
-                if mentions(source, &["certificate", "UnknownIssuer"]) =>
-            {
+            Self::Answer { url, problem } => answer_hints(url, problem),
+            Self::Untrusted { .. } => {
                 vec!["name the authority of the server's certificate with `--ca FILE`".to_owned()]
+            }
+            Self::Unreachable { source, url } if mentions(source, &["invalid HTTP version"]) => {
+                vec![format!("the port may want TLS: try `{}`", url.replacen("http:", "https:", 1))]
             }
             Self::NoSuchAppliance(_) => {
                 vec!["`stratus-search-image` shows what there is".to_owned()]
@@ -180,6 +196,7 @@ impl ClientError {
         matches!(
             self,
             Self::Unreachable { .. }
+                | Self::Untrusted { .. }
                 | Self::Answer { .. }
                 | Self::Unexpected { .. }
                 | Self::WrongBytes { .. }
@@ -195,18 +212,24 @@ impl ClientError {
     }
 }
 
-fn answer_hints(problem: &Problem) -> Vec<String> {
+fn answer_hints(url: &str, problem: &Problem) -> Vec<String> {
     let mut hints: Vec<String> = problem.reasons.clone();
     match problem.kind {
-        ProblemKind::NotAuthenticated => hints.push(
-            "use `--user NAME` with the password in `STRATUS_PASSWORD` or `--password-file FILE`"
-                .to_owned(),
-        ),
         ProblemKind::NoSpace => hints.push(
             "what has arrived is kept for a while; tell the repository's administrator, then start it again"
                 .to_owned(),
         ),
-        ProblemKind::Conflict => hints.push(
+        ProblemKind::NotAuthenticated => {
+            // What was given and is wrong is not given better by giving it.
+            let given = problem.detail.as_deref().is_some_and(|detail| detail.contains("wrong"));
+            let hint = if given {
+                "look whether name and password belong together, and whether a token has ended"
+            } else {
+                "use `--user NAME` with the password in `STRATUS_PASSWORD` or `--password-file FILE`, or a token in `STRATUS_TOKEN`"
+            };
+            hints.push(hint.to_owned());
+        }
+        ProblemKind::Conflict if !url.ends_with(FileKind::Deprecation.ending()) => hints.push(
             "published appliances never change; publish the new image under a new version".to_owned(),
         ),
         _ => {}

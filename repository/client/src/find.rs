@@ -59,11 +59,14 @@ impl Repository {
             Wanted::Path(path) => self.key_of(path.name(), Some(path)).await?,
             Wanted::Name(name) => self.key_of(name, None).await?,
         };
-        let url = self.url(&Route::Appliance(key));
+        let mut url = self.url(&Route::Appliance(key));
+        if let Some(path) = &path {
+            url.query_pairs_mut().append_pair("path", path);
+        }
         let detail: Option<ApplianceDetail> = self.json(&url).await?;
         let detail = detail.ok_or_else(|| ClientError::NoSuchAppliance(wanted.to_string()))?;
         match path {
-            // Two appliances may have the same image.
+            // Two appliances may have the same image, and an older server does not ask which.
             Some(path) if path != detail.summary.path => Err(ClientError::Ambiguous {
                 name: detail.summary.sha256.unwrap_or_default(),
                 candidates: vec![path, detail.summary.path],

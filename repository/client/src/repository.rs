@@ -4,7 +4,7 @@ use crate::error::ClientError;
 use crate::retry::{self, Patience};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderValue, RANGE, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -194,6 +194,29 @@ impl Repository {
         Err(Failed { error: answer(url, response).await, asked, passing: true })
     }
 
+    /// A refusal of a HEAD request as the server explains it: the answer itself had no body (RFC 9110
+    /// section 9.3.2), so the same is asked once more in a way that has one.
+    pub(crate) async fn in_its_words(&self, url: &Url, error: ClientError) -> ClientError {
+        let ClientError::Answer { problem: bare, .. } = &error else { return error };
+        // A server counts logins that fail: a wrong password is sent once.
+        if let Some(login) = &self.login
+            && bare.status == StatusCode::UNAUTHORIZED
+        {
+            let told = bare.clone().detail(if login.as_bytes().starts_with(b"Bearer ") {
+                "The token is wrong, or has ended."
+            } else {
+                "The login or the password is wrong."
+            });
+            return ClientError::Answer { url: url.to_string(), problem: Box::new(told) };
+        }
+        let request = self.request_as_owner(Method::GET, url).header(RANGE, "bytes=0-0");
+        let Ok(response) = request.timeout(READ_TIME).send().await else { return error };
+        if response.status().as_u16() != bare.status {
+            return error;
+        }
+        answer(url, response).await
+    }
+
     /// Waits before the next attempt, or gives the error back when there is to be none.
     pub(crate) async fn pause(&self, failures: u32, failed: Failed) -> Result<(), ClientError> {
         let known = self.answered.load(Ordering::Relaxed);
@@ -254,7 +277,10 @@ pub(crate) struct Failed {
 impl Failed {
     pub(crate) fn connection(url: &Url, error: reqwest::Error) -> Self {
         // What cannot be sent at all, or leads nowhere, will not get better.
-        let passing = !(error.is_builder() || error.is_redirect() || is_certificate(&error));
+        if let Some(reason) = bad_certificate(&error) {
+            return Self::for_good(ClientError::Untrusted { url: url.to_string(), reason });
+        }
+        let passing = !(error.is_builder() || error.is_redirect());
         let source = error.without_url();
         Self {
             error: ClientError::Unreachable { url: url.to_string(), source },
@@ -293,15 +319,40 @@ async fn body(mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, r
     Ok(Some(bytes))
 }
 
-fn is_certificate(error: &reqwest::Error) -> bool {
+/// What is wrong with the server's certificate, in words; the TLS library's own are for programmers.
+fn bad_certificate(error: &reqwest::Error) -> Option<String> {
     let mut next: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = next {
-        if error.to_string().contains("invalid peer certificate") {
-            return true;
+        let text = error.to_string();
+        if let Some((_, what)) = text.split_once("invalid peer certificate: ") {
+            return Some(in_words(what));
         }
         next = error.source();
     }
-    false
+    None
+}
+
+fn in_words(what: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("UnknownIssuer", "no authority that is known here vouches for its certificate"),
+        ("Expired", "its certificate has expired"),
+        ("expired", "its certificate has expired"),
+        ("NotValidYet", "its certificate is not valid yet"),
+        ("BadSignature", "the signature of its certificate does not fit the authority"),
+        ("Revoked", "its certificate was revoked"),
+    ];
+    if let Some((_, words)) = WORDS.iter().find(|(word, _)| what.starts_with(word)) {
+        return (*words).to_owned();
+    }
+    if what.contains("not valid for name") || what.starts_with("NotValidForName") {
+        return "its certificate is for another name".to_owned();
+    }
+    if what.contains("UnsupportedSignatureAlgorithm") {
+        return "its certificate was not signed by an authority that is known here, or in a way that is not accepted".to_owned();
+    }
+    // Without the details in brackets, which are Rust's.
+    let short = what.split(['(', '{']).next().unwrap_or(what).trim();
+    format!("its certificate is not accepted ({short})")
 }
 
 fn address(text: &str) -> Result<Url, ClientError> {
@@ -361,6 +412,9 @@ fn client(
     }
     if let Some(pem) = authorities {
         let list = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::Setup)?;
+        if list.is_empty() {
+            return Err(ClientError::NoAuthority);
+        }
         builder = builder.tls_certs_only(list);
     }
     builder.build().map_err(ClientError::Setup)
@@ -422,6 +476,36 @@ mod tests {
             let error = address(bad).expect_err(bad).to_string();
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_tls_says_of_a_certificate_is_said_in_words() {
+        for (what, words) in [
+            ("UnknownIssuer", "no authority"),
+            ("certificate expired: verification time 1 (UNIX), but", "not accepted"),
+            ("certificate not valid for name \"a\"; certificate is only valid for", "another name"),
+            (
+                "Other(OtherError(UnsupportedSignatureAlgorithmForPublicKeyContext { signature_algorithm_id: [6, 8], public_key_algorithm_id: [6] }))",
+                "not signed by an authority",
+            ),
+            ("Other(X { y: [1] })", "its certificate is not accepted (Other)"),
+        ] {
+            let said = in_words(what);
+            assert!(said.contains(words) && !said.contains('['), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_no_authority() {
+        let connection = Connection {
+            address: "https://localhost:1".to_owned(),
+            authorities: Some(b"# none\n".to_vec()),
+            login: None,
+            patience: Patience::default(),
+        };
+        let refused = Repository::new(&connection).unwrap_err();
+        assert_eq!(refused.exit(), stratus_model::Exit::Usage);
+        assert!(matches!(refused, ClientError::NoAuthority), "{refused}");
     }
 
     #[test]

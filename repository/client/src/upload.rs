@@ -94,7 +94,11 @@ impl Repository {
     /// How far the repository is with an image, as its owner sees it.
     pub async fn standing(&self, place: &AppliancePath) -> Result<Standing, ClientError> {
         let url = self.url(&Route::file(place, FileKind::Image));
-        let response = self.send(&url, || self.request_as_owner(Method::HEAD, &url)).await?;
+        let asked = self.send(&url, || self.request_as_owner(Method::HEAD, &url)).await;
+        let response = match asked {
+            Ok(response) => response,
+            Err(error) => return Err(self.in_its_words(&url, error).await),
+        };
         match response.status() {
             StatusCode::OK => Ok(Standing::Published {
                 bytes: number(response.headers(), CONTENT_LENGTH.as_str()),
@@ -107,7 +111,10 @@ impl Repository {
                 let total = number(response.headers(), tus::header::LENGTH);
                 Ok(offset.map_or(Standing::Nothing, |offset| Standing::Staged { offset, total }))
             }
-            _ => Err(answer(&url, response).await),
+            _ => {
+                let error = answer(&url, response).await;
+                Err(self.in_its_words(&url, error).await)
+            }
         }
     }
 

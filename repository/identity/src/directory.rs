@@ -50,6 +50,9 @@ pub enum DirectoryError {
     /// The filter does not ask for the login.
     #[error("`{0}` must hold `{{login}}`")]
     Filter(String),
+    /// The filter is none.
+    #[error("`{0}` is no filter of RFC 4515, such as `(uid={{login}})`")]
+    Syntax(String),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
@@ -75,16 +78,9 @@ impl Directory {
         if settings.urls.is_empty() {
             return Err(DirectoryError::NoServer);
         }
-        for url in &settings.urls {
-            check_url(url, settings.starttls)?;
+        if let Some((_, fault)) = value_faults(&settings).into_iter().next() {
+            return Err(fault);
         }
-        if !settings.user_filter.contains("{login}") {
-            return Err(DirectoryError::Filter(settings.user_filter));
-        }
-        let read = |path: &PathBuf| {
-            std::fs::read(path)
-                .map_err(|source| DirectoryError::File { path: path.clone(), source })
-        };
         let tls = tls(&settings, read)?;
         let bind_password = settings.bind_password_file.as_ref().map(read).transpose()?;
         let bind_password = bind_password.map(|bytes| {
@@ -317,6 +313,34 @@ fn common_name(dn: &str) -> Option<String> {
     let (first, _) = dn.split_once(',')?;
     let (name, value) = first.split_once('=')?;
     name.eq_ignore_ascii_case("cn").then(|| value.to_owned())
+}
+
+/// What is wrong with the values themselves, each with the key of the section that it is about.
+pub fn value_faults(settings: &LdapSettings) -> Vec<(&'static str, DirectoryError)> {
+    let urls = settings.urls.iter().filter_map(|url| check_url(url, settings.starttls).err());
+    let mut faults: Vec<_> = urls.map(|fault| ("urls", fault)).collect();
+    let (user, group) = (&settings.user_filter, &settings.group_filter);
+    if !user.contains("{login}") {
+        faults.push(("user_filter", DirectoryError::Filter(user.clone())));
+    }
+    for (key, filter) in [("user_filter", user), ("group_filter", group)] {
+        let filled = filter.replace("{login}", "x").replace("{dn}", "cn=x");
+        if ldap3::parse_filter(&filled).is_err() {
+            faults.push((key, DirectoryError::Syntax(filter.clone())));
+        }
+    }
+    faults
+}
+
+/// What is wrong with the files that they name.
+pub fn file_faults(settings: &LdapSettings) -> Vec<(&'static str, DirectoryError)> {
+    let ca = tls(settings, read).err().map(|fault| ("ca", fault));
+    let password = settings.bind_password_file.as_ref().and_then(|path| read(path).err());
+    ca.into_iter().chain(password.map(|fault| ("bind_password_file", fault))).collect()
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, DirectoryError> {
+    std::fs::read(path).map_err(|source| DirectoryError::File { path: path.clone(), source })
 }
 
 fn check_url(url: &Url, starttls: bool) -> Result<(), DirectoryError> {

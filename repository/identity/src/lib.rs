@@ -16,7 +16,7 @@ mod person;
 mod settings;
 mod tokens;
 
-pub use directory::DirectoryError;
+pub use directory::{DirectoryError, file_faults, value_faults};
 pub use identities::{Identities, SetupError};
 pub use password_file::{PasswordFileError, hash_password, set_password};
 pub use person::{NotBound, Person, Refusal, Scopes, Via, may_endorse_as};

@@ -39,6 +39,13 @@ pub enum PasswordFileError {
     },
 }
 
+impl PasswordFileError {
+    /// What is wrong with a password file, if anything is.
+    pub fn of(path: &Path) -> Option<Self> {
+        read(path).err()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct PasswordFile {
     path: PathBuf,

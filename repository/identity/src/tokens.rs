@@ -4,6 +4,10 @@
 //! `stratus_<32 random bytes>_<checksum>`: the checksum tells a slip of the hand from a wrong token
 //! before anything is looked up. What is stored is the SHA-256 of it; there is nothing to guess in
 //! 256 random bits, so a slow hash would add nothing.
+//!
+//! Several programs use the file at once: the service, and the command beside it. So each use looks
+//! whether the file is another one now, and each change is made to what the file says at that
+//! moment, under a lock of the file's folder.
 
 use crate::Scopes;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -14,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq;
 
 const PREFIX: &str = "stratus_";
@@ -27,8 +31,19 @@ const LIMIT: usize = 100_000;
 #[derive(Debug)]
 pub struct Tokens {
     file: PathBuf,
-    kept: Mutex<Vec<Kept>>,
+    state: Mutex<State>,
 }
+
+#[derive(Debug)]
+struct State {
+    /// What the file was when it was read.
+    seen: Option<Stamp>,
+    kept: Vec<Kept>,
+}
+
+/// What tells one version of the file from the next without reading it: inode, size, and the time
+/// of change in seconds and nanoseconds.
+type Stamp = (u64, u64, i64, i64);
 
 /// A token, as its owner sees it later.
 #[derive(Clone, Debug)]
@@ -80,6 +95,9 @@ pub enum TokenError {
     /// There are too many.
     #[error("there are {LIMIT} tokens already; revoke some")]
     TooMany,
+    /// No token has this name.
+    #[error("there is no token `{0}`")]
+    Unknown(String),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,13 +137,8 @@ fn name(mut random: [u8; 9]) -> String {
 impl Tokens {
     /// Reads the file; none yet is fine.
     pub fn open(file: &Path) -> Result<Self, TokenError> {
-        let kept = match fs::read(file) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|source| TokenError::Format { path: file.to_owned(), source })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(TokenError::Io { path: file.to_owned(), source }),
-        };
-        Ok(Self { file: file.to_owned(), kept: Mutex::new(kept) })
+        let (seen, kept) = read(file)?;
+        Ok(Self { file: file.to_owned(), state: Mutex::new(State { seen, kept }) })
     }
 
     /// Makes a token. Those that have ended are forgotten with each change.
@@ -148,13 +161,7 @@ impl Tokens {
         random(&mut id)?;
         let (secret, id) = (URL_SAFE_NO_PAD.encode(secret), name(id));
         let text = format!("{PREFIX}{secret}.{}", checksum(&secret));
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut new: Vec<Kept> =
-            kept.iter().filter(|k| k.expires.is_none_or(|e| e > now)).cloned().collect();
-        if new.len() >= LIMIT {
-            return Err(TokenError::TooMany);
-        }
-        new.push(Kept {
+        let token = Kept {
             id: id.clone(),
             owner: owner.to_owned(),
             paths: scopes.patterns(),
@@ -163,34 +170,42 @@ impl Tokens {
             created: now,
             sha256: hash(&text),
             last_used: None,
-        });
-        self.save(&new)?;
-        *kept = new;
+        };
+        self.change(|kept| {
+            kept.retain(|k| k.expires.is_none_or(|e| e > now));
+            if kept.len() >= LIMIT {
+                return Err(TokenError::TooMany);
+            }
+            kept.push(token);
+            Ok(())
+        })?;
         Ok(NewToken { id, secret: SecretString::from(text) })
     }
 
-    /// Ends a token; ending one that is not there is fine.
+    /// Ends a token, for every program that uses the file.
+    ///
+    /// # Errors
+    /// There is none of this name, or the file cannot be used.
     pub fn revoke(&self, id: &str) -> Result<(), TokenError> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let new: Vec<Kept> = kept.iter().filter(|k| k.id != id).cloned().collect();
-        self.save(&new)?;
-        *kept = new;
-        Ok(())
+        self.change(|kept| {
+            let before = kept.len();
+            kept.retain(|k| k.id != id);
+            if kept.len() == before { Err(TokenError::Unknown(id.to_owned())) } else { Ok(()) }
+        })
     }
 
     /// All that are kept.
     pub fn list(&self) -> Vec<Token> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().map(show).collect()
+        self.current().kept.iter().map(show).collect()
     }
 
     /// The token with this secret, if it has not ended. All are compared, in constant time.
     pub fn verify(&self, secret: &SecretString, now: Timestamp) -> Option<Token> {
         body(secret.expose_secret())?;
         let given = hash(secret.expose_secret());
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.current();
         let mut found = None;
-        for token in kept.iter_mut() {
+        for token in &mut state.kept {
             if bool::from(token.sha256.as_bytes().ct_eq(given.as_bytes())) {
                 found = Some(token);
             }
@@ -200,18 +215,105 @@ impl Tokens {
         Some(show(token))
     }
 
+    /// What the file says now. One that cannot be understood is told in the log, and what it said
+    /// before stays.
+    fn current(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match stamp(&self.file) {
+            Ok(seen) if seen != state.seen => {
+                // A broken file is told once, not with each request.
+                state.seen = seen;
+                match read(&self.file) {
+                    Ok((seen, kept)) => state.replace(seen, kept),
+                    Err(error) => tracing::error!(%error, "the tokens stay as they were"),
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the tokens stay as they were"),
+        }
+        state
+    }
+
+    /// Changes what the file says now, and nothing where `edit` refuses.
+    fn change(
+        &self,
+        edit: impl FnOnce(&mut Vec<Kept>) -> Result<(), TokenError>,
+    ) -> Result<(), TokenError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock goes with the handle. It is that of the folder, because the file is replaced.
+        let folder = fs::File::open(self.folder()).map_err(failed(&self.file))?;
+        folder.lock().map_err(failed(&self.file))?;
+        let (_, mut kept) = read(&self.file)?;
+        edit(&mut kept)?;
+        self.save(&kept)?;
+        state.replace(stamp(&self.file)?, kept);
+        Ok(())
+    }
+
+    fn folder(&self) -> &Path {
+        self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     fn save(&self, tokens: &[Kept]) -> Result<(), TokenError> {
         let beside = self.file.with_extension("new");
         let write = || -> io::Result<()> {
+            // Made by root beside a service, the file is the service's all the same.
+            let owner = fs::metadata(&self.file).or_else(|_| fs::metadata(self.folder()))?;
+            // Of a run that was cut off. What another user of the folder puts there, a link even, is
+            // taken away and never written to.
+            match fs::remove_file(&beside) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             let mut options = fs::OpenOptions::new();
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
+            let ours = file.metadata()?;
+            if (ours.uid(), ours.gid()) != (owner.uid(), owner.gid()) {
+                // Only root may; for anybody else the file stays their own, as before.
+                let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+            }
             file.write_all(&serde_json::to_vec_pretty(tokens)?)?;
             file.sync_all()?;
             fs::rename(&beside, &self.file)?;
-            fs::File::open(self.file.parent().unwrap_or(Path::new(".")))?.sync_all()
+            fs::File::open(self.folder())?.sync_all()
         };
-        write().map_err(|source| TokenError::Io { path: self.file.clone(), source })
+        write().map_err(failed(&self.file))
+    }
+}
+
+impl State {
+    /// Takes over what the file says; when a token was used is known here alone.
+    fn replace(&mut self, seen: Option<Stamp>, mut kept: Vec<Kept>) {
+        for token in &mut kept {
+            let before = self.kept.iter().find(|k| k.id == token.id);
+            token.last_used = before.and_then(|k| k.last_used);
+        }
+        (self.seen, self.kept) = (seen, kept);
+    }
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> TokenError {
+    let path = path.to_owned();
+    move |source| TokenError::Io { path: path.clone(), source }
+}
+
+/// The stamp is taken first, so that a change in between is seen afterwards.
+fn read(file: &Path) -> Result<(Option<Stamp>, Vec<Kept>), TokenError> {
+    let seen = stamp(file)?;
+    let kept = match fs::read(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|source| TokenError::Format { path: file.to_owned(), source })?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(TokenError::Io { path: file.to_owned(), source }),
+    };
+    Ok((seen, kept))
+}
+
+fn stamp(file: &Path) -> Result<Option<Stamp>, TokenError> {
+    match fs::metadata(file) {
+        Ok(is) => Ok(Some((is.ino(), is.size(), is.mtime(), is.mtime_nsec()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(TokenError::Io { path: file.to_owned(), source }),
     }
 }
 
@@ -257,6 +359,49 @@ mod tests {
         assert!(tokens.verify(&made.secret, ends).is_none());
         tokens.revoke(&made.id).unwrap();
         assert!(Tokens::open(&file).unwrap().verify(&made.secret, now).is_none());
+    }
+
+    #[test]
+    fn a_service_and_a_command_change_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tokens.json");
+        let now = Timestamp::UNIX_EPOCH;
+        let (service, command) = (Tokens::open(&file).unwrap(), Tokens::open(&file).unwrap());
+        let make =
+            |by: &Tokens, note| by.create("ann", Scopes::reading(), None, note, now).unwrap();
+        let first = make(&command, "first");
+        let used = now + SignedDuration::from_hours(1);
+        assert!(service.verify(&first.secret, used).is_some(), "made by the command");
+        let second = make(&service, "second");
+        let notes = |by: &Tokens| by.list().into_iter().map(|t| t.note).collect::<Vec<_>>();
+        assert_eq!(notes(&command), ["first", "second"]);
+        assert_eq!(service.list()[0].last_used, Some(used), "its use is still known");
+        command.revoke(&first.id).unwrap();
+        assert!(service.verify(&first.secret, now).is_none(), "ended by the command");
+        make(&service, "third");
+        assert_eq!(notes(&command), ["second", "third"], "what was ended does not come back");
+        assert!(service.verify(&second.secret, now).is_some());
+        assert!(
+            matches!(command.revoke(&first.id), Err(TokenError::Unknown(id)) if id == first.id)
+        );
+        // A broken file takes nobody's token away, and no change overwrites it.
+        fs::write(&file, "[").unwrap();
+        assert!(service.verify(&second.secret, now).is_some());
+        assert!(matches!(service.revoke(&second.id), Err(TokenError::Format { .. })));
+        assert_eq!(fs::read(&file).unwrap(), b"[");
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_new_file_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("tokens.json"), folder.path().join("other"));
+        fs::write(&other, "of somebody").unwrap();
+        std::os::unix::fs::symlink(&other, file.with_extension("new")).unwrap();
+        let tokens = Tokens::open(&file).unwrap();
+        tokens.create("ann", Scopes::reading(), None, "", Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "of somebody");
+        assert!(file.symlink_metadata().unwrap().is_file());
+        assert_eq!(Tokens::open(&file).unwrap().list().len(), 1);
     }
 
     #[test]

@@ -2,16 +2,36 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
-use stratus_identity::{LdapSettings, PersonSettings, Settings};
+use stratus_identity::{
+    LdapSettings, PasswordFileError, PersonSettings, Settings, file_faults, value_faults,
+};
 use stratus_sections::{Problems, Section};
 use url::Url;
 
+/// Whether the files that a section names are looked at too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// Only the text counts.
+    Unseen,
+    /// What is wrong with a file is a problem of the key that names it.
+    Looked,
+}
+
 /// Reads the section; what its inner tables noted comes beside.
-pub fn read(section: &Section<'_>) -> (Settings, Problems) {
+pub fn read(section: &Section<'_>, files: Files) -> (Settings, Problems) {
     let mut problems = Problems::default();
     let password_file = section.path("password_file");
+    let looked = files == Files::Looked;
+    if let Some(error) = password_file.as_deref().filter(|_| looked).and_then(PasswordFileError::of)
+    {
+        section.complain_because("password_file", &error, None);
+    }
     let ldap = section.table("ldap").map(|table| {
         let ldap = directory(&table);
+        let of_files = if looked { file_faults(&ldap) } else { Vec::new() };
+        for (key, error) in value_faults(&ldap).into_iter().chain(of_files) {
+            table.complain_because(key, &error, None);
+        }
         problems.extend(table.finish());
         ldap
     });

@@ -19,6 +19,7 @@ mod app;
 mod assets;
 mod audit;
 mod error;
+mod form;
 mod handlers;
 mod metrics;
 mod pages;

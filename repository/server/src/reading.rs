@@ -49,6 +49,7 @@ impl ManifestReader for Reader {
         match (read.deprecation, read.fault) {
             (Some(statement), None) => Ok(Deprecation {
                 reason: statement.reason,
+                replaced_by: statement.replaced_by,
                 by: read.endorser,
                 at: Some(statement.created),
             }),

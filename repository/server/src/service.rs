@@ -195,7 +195,7 @@ fn store_settings(settings: &Settings) -> Result<stratus_store::Settings, StartE
     })
 }
 
-fn bucket(s3: &S3) -> Result<Place, StartError> {
+pub(crate) fn bucket(s3: &S3) -> Result<Place, StartError> {
     let credentials = s3.credentials_file.as_ref().map(|path| {
         let text = std::fs::read_to_string(path)
             .map_err(|source| StartError::File { path: path.clone(), source })?;

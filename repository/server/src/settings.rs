@@ -1,15 +1,18 @@
 //! The sections `[repository]` and `[identity]` of the site file, as used.
 //!
 //! [`Settings::parse`] is pure: text in, complete settings or a report of every problem out.
+//! [`Settings::load`] looks at the files too that the settings name.
+
+mod files;
 
 use jiff::SignedDuration;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use stratus_login::settings as identity;
+use stratus_login::settings::{self as identity, Files};
 use stratus_manifest::policy::{EndorserRule, PathPattern, Who};
 use stratus_model::{ByteCount, Layout, SubjectPattern};
-use stratus_sections::{Invalid, Section, SiteText};
+use stratus_sections::{Invalid, SECTIONS, Section, SiteText};
 use stratus_service::Log;
 use url::Url;
 
@@ -105,6 +108,15 @@ impl Settings {
     /// Reads both sections. `file` names the text in reports, and its folder is where relative
     /// paths start.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Invalid> {
+        Self::gather(file, text, Files::Unseen)
+    }
+
+    /// As [`Self::parse`], and a file that cannot be used is a problem of the key that names it.
+    pub fn load(file: &Path, text: &str) -> Result<Self, Invalid> {
+        Self::gather(file, text, Files::Looked)
+    }
+
+    fn gather(file: &Path, text: &str, files: Files) -> Result<Self, Invalid> {
         let site = SiteText::parse(file, text)?;
         let section = site.section("repository");
         if !section.is_present() {
@@ -114,9 +126,13 @@ impl Settings {
         // Where it is set up, and how its clients know it: for the installer.
         section.accept(&["host", "ca"]);
         let identity_section = site.section("identity");
-        let (identity, inside) = identity::read(&identity_section);
+        let (identity, inside) = identity::read(&identity_section, files);
         let settings = Self::read(&section, identity);
-        let mut problems = section.finish();
+        if files == Files::Looked {
+            files::look(&section, &settings.settings);
+        }
+        let mut problems = site.only_sections(&SECTIONS);
+        problems.extend(section.finish());
         problems.extend(identity_section.finish());
         problems.extend(inside);
         for part in settings.parts {
@@ -173,7 +189,18 @@ fn public_url(section: &Section<'_>) -> Option<Url> {
         let cure = Some("take `public_url` out".to_owned());
         section.complain("public_url", "`url` and `public_url` are one thing", cure);
     }
+    for (key, given) in [("url", &url), ("public_url", &older)] {
+        web_address(section, key, given.as_ref());
+    }
     url.or(older)
+}
+
+fn web_address(section: &Section<'_>, key: &str, given: Option<&Url>) {
+    let wrong = |url: &&Url| !matches!(url.scheme(), "http" | "https") || !url.has_host();
+    if let Some(url) = given.filter(wrong) {
+        let cure = Some(format!("write {key} = \"https://images.example.org\""));
+        section.complain(key, format!("`{url}` is no http or https address"), cure);
+    }
 }
 
 fn tls(section: &Section<'_>) -> Option<Tls> {
@@ -225,9 +252,11 @@ fn refuse_public(section: &Section<'_>, key: &'static str, addresses: &[SocketAd
 }
 
 fn s3(section: &Section<'_>) -> S3 {
+    let endpoint = section.parsed("endpoint");
+    web_address(section, "endpoint", endpoint.as_ref());
     S3 {
         bucket: section.required_text("bucket"),
-        endpoint: section.parsed("endpoint"),
+        endpoint,
         region: section.text("region").unwrap_or_else(|| "us-east-1".to_owned()),
         prefix: section.text("prefix").unwrap_or_default(),
         credentials_file: section.path("credentials_file"),

@@ -80,6 +80,7 @@ pub(crate) fn detail(
         },
         reasons: record.verdict.reasons.clone(),
         deprecated: record.deprecated.as_ref().map(|d| d.reason.clone()),
+        replaced_by: record.deprecated.as_ref().and_then(|d| d.replaced_by.clone()),
         comments: facts.comments.clone(),
         hypervisors: facts.hypervisors.clone(),
         bus: facts.bus.clone(),

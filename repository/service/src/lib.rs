@@ -3,15 +3,17 @@
 //! is ready, reads certificates again at SIGHUP and ends at SIGTERM or Ctrl-C ([`Signals`]).
 
 mod log;
+mod tls;
 
 pub use log::Log;
+pub use tls::look_at_tls;
 
 use anyhow::{Context, Result};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use stratus_sections::Invalid;
-use stratus_terminal::{Exit, Failure, print_line};
+use stratus_terminal::{Exit, Failure, note, print_json, print_line};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Reads a site file.
@@ -19,13 +21,50 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// # Errors
 /// It cannot be read, or what a service needs of it is wrong; both are wrong usage.
 pub fn settings<S>(file: &Path, parse: fn(&Path, &str) -> Result<S, Invalid>) -> Result<S> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    parse(file, &text(file)?).map_err(|report| unusable(file, &report).into())
+}
+
+/// The task `check` of a service: reads the site file as the service would at its start, tells
+/// every problem, and says that `what` is good where there is none.
+///
+/// # Errors
+/// As [`settings`].
+pub fn check<S>(
+    file: &Path,
+    parse: fn(&Path, &str) -> Result<S, Invalid>,
+    what: &str,
+    json: bool,
+) -> Result<Exit> {
+    let report = parse(file, &text(file)?).err();
+    if json {
+        let one = |report: &Invalid, problem: &stratus_sections::Problem| {
+            let (line, column) = report.place(problem);
+            let (message, cure) = (&problem.message, &problem.cure);
+            serde_json::json!({
+                "file": file, "line": line, "column": column, "message": message, "cure": cure,
+            })
+        };
+        let problems: Vec<_> = report
+            .iter()
+            .flat_map(|report| report.problems().iter().map(|problem| one(report, problem)))
+            .collect();
+        print_json(&serde_json::json!({ "problems": problems }))?;
+    }
+    if let Some(report) = report {
+        return Err(unusable(file, &report).into());
+    }
+    note(&format!("{what} good"));
+    Ok(Exit::Done)
+}
+
+fn text(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| {
         Failure::usage(format!("cannot read the site file `{}`", file.display())).because(error)
-    })?;
-    parse(file, &text).map_err(|report| {
-        Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display()))
-            .into()
     })
+}
+
+fn unusable(file: &Path, report: &Invalid) -> Failure {
+    Failure::usage(format!("the site file `{}` cannot be used\n\n{report}", file.display()))
 }
 
 /// Runs something on a runtime with a thread for each processor.

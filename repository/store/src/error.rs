@@ -93,7 +93,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Another server uses the folder.
-    #[error("`{folder}` is in use by another server; give each its own folder")]
+    #[error("`{folder}` is in use by another server; stop that one, or give each its own folder")]
     Locked {
         /// The folder.
         folder: String,

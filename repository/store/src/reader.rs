@@ -22,6 +22,9 @@ pub trait ManifestReader: Send + Sync + 'static {
 pub struct Deprecation {
     /// Why, in the endorser's words.
     pub reason: String,
+    /// Name of the appliance to use instead.
+    #[serde(default)]
+    pub replaced_by: Option<String>,
     /// Who says so.
     pub by: Option<Subject>,
     /// Since when.

@@ -253,6 +253,7 @@ impl Record {
             verdict,
             deprecated: manifest.deprecated.clone().map(|reason| Deprecation {
                 reason,
+                replaced_by: None,
                 by: endorser.and_then(|e| e.subject.clone()),
                 at: None,
             }),

@@ -108,7 +108,7 @@ fn write_playbook(site: &Site) -> String {
     let mut counts = [0; 4];
     for (host, planned) in site.hosts.iter().zip(plan["hosts"].as_array().unwrap()) {
         assert_eq!(planned["host"], host.name());
-        let variables = of_host(site, host, planned["steps"]["Ok"].as_array().unwrap());
+        let variables = of_host(site, host, planned["steps"].as_array().unwrap());
         for (count, kind) in counts.iter_mut().zip(["packages", "files", "users", "units"]) {
             *count += variables[kind].as_array().unwrap().len();
         }

@@ -43,6 +43,10 @@ fn main() {
         format!("Bearer {}", made.trim())
     };
     let (admin, alice) = (token("admin"), token("alice"));
+    // As many users as such a site has.
+    let others: Vec<String> = (0..1000).map(|n| format!("user{n}")).collect();
+    let users: Vec<&str> = ["alice"].into_iter().chain(others.iter().map(String::as_str)).collect();
+    monitor.write_usage(&users);
     let begun = cloud.looks();
     monitor.restart();
     // The first looks ask for the stays of all machines, 2,000 each time.
@@ -53,7 +57,16 @@ fn main() {
         for path in ["/", "/hosts", "/vms", "/vms?sort=cpu", "/vms?q=worker-19&sort=name"] {
             pages::ask(monitor.url(), &admin, path, seconds);
         }
-        for path in ["/networks", "/networks/0", "/images", "/users", "/events", "/vms/17"] {
+        for path in [
+            "/networks",
+            "/networks/0",
+            "/images",
+            "/burst",
+            "/users",
+            "/usage",
+            "/events",
+            "/vms/17",
+        ] {
             pages::ask(monitor.url(), &admin, path, seconds);
         }
         pages::ask(monitor.url(), &alice, "/", seconds);

@@ -94,8 +94,8 @@ pub(crate) fn to_do(plan: &str) -> BTreeSet<At> {
     let mut all = BTreeSet::new();
     for host in plan["hosts"].as_array().unwrap() {
         let name = host["host"].as_str().unwrap();
-        let steps = host["steps"]["Ok"].as_array();
-        let steps = steps.unwrap_or_else(|| panic!("{name}: {}", host["steps"]));
+        let steps = host["steps"].as_array();
+        let steps = steps.unwrap_or_else(|| panic!("{name}: {}", host["error"]));
         let left = steps.iter().filter(|s| s["state"].get("done").is_none());
         all.extend(left.map(|s| (name.to_owned(), s["id"].as_str().unwrap().to_owned())));
     }

@@ -1,7 +1,7 @@
 //! A batch system over the LAN: Slurm's controller and a local node know the burst node as one more.
 
 use crate::bed::{Bed, LAN_HOST, eventually};
-use crate::traffic::{install, share};
+use crate::traffic::share;
 use stratus_tests::hosts::Host;
 
 /// The kernel's control groups are left alone: those of a container are not Slurm's to use.
@@ -19,14 +19,12 @@ fn settings() -> String {
     )
 }
 
+/// What a host of the batch system has, which reads the share.
+pub(crate) const PACKAGES: &str = "munge slurmd libnfs-utils";
+
 /// One job runs on the local and on the burst node; each part of it reads the share.
-pub(crate) fn a_job_runs_here_and_there_and_reads_the_share(bed: &Bed, burst: &Host, text: &str) {
-    let (controller, local) = (bed.lan(), &bed.site.hosts[1]);
-    std::thread::scope(|scope| {
-        for (host, packages) in [(local, "munge slurmd libnfs-utils"), (burst, "munge slurmd")] {
-            scope.spawn(move || install(host, packages));
-        }
-    });
+pub(crate) fn a_job_runs_here_and_there_and_reads_the_share(bed: &Bed, burst: &Host, digest: &str) {
+    let (controller, local) = (bed.lan(), bed.node1());
     let key = controller.read("/etc/munge/munge.key");
     for (host, service) in [(controller, "slurmctld"), (local, "slurmd"), (burst, "slurmd")] {
         host.write("/etc/munge/munge.key", 0o400, &key);
@@ -45,11 +43,11 @@ pub(crate) fn a_job_runs_here_and_there_and_reads_the_share(bed: &Bed, burst: &H
         ["burst1 idle", "node1 idle"].iter().all(|line| states.lines().any(|is| is == *line))
     });
     let job = format!(
-        "timeout 60 srun -N 2 sh -c 'echo \"$(hostname) $(nfs-cat {})\"'",
+        "timeout 60 srun -N 2 sh -c 'echo \"$(hostname) $(nfs-cat {} | sha256sum)\"'",
         share("from-burst").replace('\'', "\"")
     );
     let out = controller.run(&job).good().stdout;
     let mut lines: Vec<&str> = out.lines().collect();
     lines.sort_unstable();
-    assert_eq!(lines, [format!("burst1 {}", text.trim()), format!("node1 {}", text.trim())]);
+    assert_eq!(lines, [format!("burst1 {}", digest.trim()), format!("node1 {}", digest.trim())]);
 }

@@ -19,7 +19,10 @@ const OVERLAY: &str = r#"dhcp = true
 [vpn]
 endpoint = "198.51.100.2"
 range = "10.77.0.200-10.77.0.239"
-nodes = ["burst1", "burst2"]
+nodes = [{ name = "burst1", register = true }, "burst2"]
+
+[ssh]
+port = 22
 "#;
 
 /// The site and what is around it. The internet ends before the hosts.
@@ -44,16 +47,21 @@ impl Bed {
         let batch = "ip saddr 10.77.0.0/24 tcp dport { 6818, 32768-60999 } accept\n";
         let node = roomy("node1").file("/etc/stratus/firewall.d/batch.nft", 0o644, batch);
         let site = Site::of(
-            [front, node, HostSetup::new("lan")],
-            Standins::default().with_libvirt_standin().package(installer),
+            [front, node, HostSetup::new("lan").with_handles()],
+            Standins::default().with_libvirt_standin().own(installer),
         );
         let internet = Internet::around(site.lab());
         site.write("node1", "10.77.0.109", OVERLAY);
+        site.name_own_packages();
         Self { internet, site }
     }
 
     pub(crate) fn front(&self) -> &Host {
         &self.site.hosts[0]
+    }
+
+    pub(crate) fn node1(&self) -> &Host {
+        &self.site.hosts[1]
     }
 
     pub(crate) fn lan(&self) -> &Host {

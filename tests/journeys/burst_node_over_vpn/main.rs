@@ -5,6 +5,8 @@
 
 mod batch;
 mod bed;
+mod hosts;
+mod images;
 mod traffic;
 
 use base64::Engine as _;
@@ -18,20 +20,28 @@ const SITE_FILE: &str = "/etc/stratus/stratus.toml";
 fn a_machine_in_another_cloud_boots_and_is_a_node_of_the_site() {
     let mut bed = Bed::new();
     let (cloud, far) = (bed.internet.cloud(), bed.internet.cloud());
-    let mut burst1 = std::thread::scope(|scope| {
+    let (mut burst1, appliance) = std::thread::scope(|scope| {
         scope.spawn(|| traffic::prepare(bed.lan()));
         let stock = scope.spawn(|| stock_with_cloud_init(&bed, &cloud));
+        let appliance = scope.spawn(|| images::prepare(&bed));
         the_overlay_is_part_of_the_site(&bed);
-        stock.join().expect("a stock machine")
+        (stock.join().expect("a stock machine"), appliance.join().expect("an appliance"))
     });
 
+    names_are_told(&bed);
+
     // One from user-data, as most clouds have it.
-    boots_from_user_data(&mut burst1, bundle(&bed, "burst1", "cloud-init"));
-    is_on_the_lan(&bed, &burst1, "burst1", 200);
+    std::thread::scope(|scope| {
+        scope.spawn(|| traffic::install(bed.node1(), batch::PACKAGES));
+        boots_from_user_data(&mut burst1, bundle(&bed, "burst1", "cloud-init"));
+        is_on_the_lan(&bed, &burst1, "burst1", 200);
+    });
+    hosts::becomes_a_host(&bed, &burst1);
     traffic::hears_a_broadcast(bed.lan(), &burst1);
-    traffic::gets_a_dhcp_answer(&burst1, "02:00:0a:4d:00:64", "10.77.0.100");
-    let text = traffic::writes_and_reads_the_share(bed.lan(), &burst1);
-    batch::a_job_runs_here_and_there_and_reads_the_share(&bed, &burst1, &text);
+    traffic::gets_a_dhcp_answer(&burst1, "br0", "02:00:0a:4d:00:64", "10.77.0.100");
+    images::come_through_the_cache(&bed, &burst1, &appliance);
+    let digest = traffic::writes_and_reads_the_share(bed.front(), bed.lan(), &burst1);
+    batch::a_job_runs_here_and_there_and_reads_the_share(&bed, &burst1, &digest);
 
     // One from an OpenNebula's CONTEXT, over a line that loses and delays; the other one's is cut
     // meanwhile.
@@ -51,7 +61,10 @@ fn a_machine_in_another_cloud_boots_and_is_a_node_of_the_site() {
     // Nodes of different clouds are on one LAN.
     eventually("one burst node reaches the other", || pings(&burst1, "10.77.0.201"));
 
+    hosts::follows_its_session(&bed, &burst1);
+    eventually("the burst node is back", || pings(&burst1, LAN_HOST));
     is_thrown_out_at_once(&bed, &burst1, &burst2);
+    hosts::goes_when_revoked(bed.front());
     is_given_back(&bed);
 }
 
@@ -68,6 +81,7 @@ fn the_overlay_is_part_of_the_site(bed: &Bed) {
     assert!(told.status.success(), "{said}{}", String::from_utf8_lossy(&told.stderr));
     assert!(said.contains("tap-stratus"), "{said}");
 
+    hosts::are_named(bed.front());
     let trees = || -> Vec<Tree> { site.hosts[..2].iter().map(Host::tree).collect() };
     let finished = trees();
     let second = site.install(&["apply", "--yes"]).good();
@@ -94,6 +108,28 @@ fn the_overlay_is_part_of_the_site(bed: &Bed) {
     site.install(&["drift"]).good();
 }
 
+/// Hosts of the LAN ask the gateway for burst nodes, and it knows at once who came and who is gone.
+fn names_are_told(bed: &Bed) {
+    let (front, lan) = (bed.front(), bed.lan());
+    lan.write("/etc/resolv.conf", 0o644, format!("nameserver {}\n", front.address()));
+    assert_eq!(told(lan, "burst1"), "10.77.0.200");
+    assert_eq!(told(lan, "burst2"), "10.77.0.201");
+    assert_eq!(told(lan, "front"), "", "it tells of nobody else");
+    front.run("stratus-vpn add guest.example.org").good();
+    for name in ["guest", "guest.example.org"] {
+        eventually("a new name is told", || told(lan, name) == "10.77.0.202");
+    }
+    front.run("stratus-vpn revoke guest.example.org").good();
+    eventually("a name that is gone is not told", || told(lan, "guest").is_empty());
+    assert_eq!(told(lan, "burst1"), "10.77.0.200");
+}
+
+/// The address of a name by the name service alone; none where it is not known.
+fn told(host: &Host, name: &str) -> String {
+    let out = host.run(&format!("getent -s hosts:dns ahostsv4 {name}")).stdout;
+    out.split_whitespace().next().unwrap_or_default().to_owned()
+}
+
 /// What went wrong in trials: an address that stays on a bridge's port answers at the wrong place,
 /// and hosts with equal bridges lose each other.
 fn traps(bed: &Bed) {
@@ -107,14 +143,17 @@ fn traps(bed: &Bed) {
     assert_ne!(mac(front, "br0"), mac(&bed.site.hosts[1], "br0"));
     // The host's part of the site file, and no more.
     let part = String::from_utf8(front.read(SITE_FILE)).unwrap();
-    assert!(part.contains("[vpn]") && !part.contains("[packages]"), "{part}");
+    assert!(part.contains("[vpn]") && !part.contains("[ssh]"), "{part}");
 }
 
 fn bundle(bed: &Bed, name: &str, form: &str) -> String {
-    bed.front().run(&format!("stratus-vpn bundle {name} --as {form}")).good().stdout
+    let text = bed.front().run(&format!("stratus-vpn bundle {name} --as {form}")).good().stdout;
+    println!("the bundle of {name} has {} bytes", text.len());
+    text
 }
 
-/// A machine as most clouds make it from a stock image of theirs.
+/// A machine as most clouds make it from a stock image of theirs, and what it is to do later: the
+/// bundle brings openvpn.
 fn stock_with_cloud_init(bed: &Bed, cloud: &Cloud) -> Host {
     let settings = "datasource_list: [NoCloud]\nnetwork: { config: disabled }\n";
     let files = [
@@ -122,7 +161,8 @@ fn stock_with_cloud_init(bed: &Bed, cloud: &Cloud) -> Host {
         ("/var/lib/cloud/seed/nocloud/meta-data", "instance-id: burst1\n"),
     ];
     let host = bed.machine("stock", cloud, &files);
-    traffic::install(&host, "cloud-init");
+    traffic::install(&host, &format!("cloud-init {}", batch::PACKAGES));
+    assert!(!host.has("/usr/sbin/openvpn"));
     host
 }
 
@@ -147,7 +187,9 @@ fn is_on_the_lan(bed: &Bed, burst: &Host, name: &str, last: u8) {
     let (address, mac) = (format!("10.77.0.{last}"), format!("02:00:0a:4d:00:{last:02x}"));
     let waited = eventually("the burst node reaches the LAN", || pings(burst, LAN_HOST));
     println!("{name} reached the LAN {waited:.1?} after it was looked for");
-    let device = burst.run("ip address show dev tap-stratus").good().stdout;
+    // That of a host of OpenNebula is on the bridge of its machines.
+    let own = if burst.has("/sys/class/net/br0") { "br0" } else { "tap-stratus" };
+    let device = burst.run(&format!("ip address show dev {own}")).good().stdout;
     assert!(device.contains(&format!("{address}/24")) && device.contains(&mac), "{device}");
     assert_eq!(burst.run("hostname").good().stdout.trim(), name);
     let lan = bed.lan();
@@ -187,5 +229,7 @@ fn is_given_back(bed: &Bed) {
     let front = bed.front();
     let left = "ls -d /etc/systemd/system/stratus-vpn* /sys/class/net/tap-stratus /sys/class/net/br0 2> /dev/null; true";
     assert_eq!(front.run(left).good().stdout.trim(), "");
+    let names = front.run("grep -h 'burst\\|BEGIN STRATUS' /etc/hosts /etc/ssh/ssh_known_hosts");
+    assert_eq!(names.stdout.trim(), "");
     front.run("test -s /var/lib/stratus/vpn/pki/register.json").good();
 }

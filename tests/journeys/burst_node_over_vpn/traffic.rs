@@ -4,22 +4,24 @@ use crate::bed::{LAN_HOST, eventually};
 use std::time::{Duration, Instant};
 use stratus_tests::hosts::{Cloud, Host};
 
-/// A share in memory.
+/// A folder of the LAN host's as a share.
 const SHARE: &str = "
-NFS_CORE_PARAM { Protocols = 4; mount_path_pseudo = true; }
+NFS_CORE_PARAM { Protocols = 3, 4; mount_path_pseudo = true; Enable_NLM = false; }
 NFSv4 { Graceless = true; }
 EXPORT {
-    Export_Id = 1; Path = /share; Pseudo = /share; Access_Type = RW; Squash = None; SecType = sys;
-    FSAL { Name = MEM; }
+    Export_Id = 1; Path = /srv/share; Pseudo = /share; Access_Type = RW; Squash = None; SecType = sys;
+    FSAL { Name = VFS; }
 }
-MEM { Inode_Size = 65536; }
 ";
 
 /// What the LAN's own host does for others: the share, the batch system's controller, an echo.
 pub(crate) fn prepare(lan: &Host) {
-    install(lan, "nfs-ganesha nfs-ganesha-mem libnfs-utils munge slurmctld slurm-client");
+    let share = "rpcbind nfs-ganesha nfs-ganesha-vfs libnfs-utils";
+    install(lan, &format!("{share} munge slurmctld slurm-client"));
     lan.write("/etc/ganesha/ganesha.conf", 0o644, SHARE);
-    lan.run("systemctl restart nfs-ganesha").good();
+    // An overlay, which the rest of the host is on, has no handles that a file server could use.
+    lan.run("mkdir -p /srv/share && mount -t tmpfs tmpfs /srv/share").good();
+    lan.run("systemctl restart rpcbind nfs-ganesha").good();
     start(lan, "echo", ECHO);
 }
 
@@ -55,14 +57,14 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1); s.sendto(b'to all', ('1
 }
 
 /// The site's DHCP service answers a machine of the site that is asked for from the burst node.
-pub(crate) fn gets_a_dhcp_answer(burst: &Host, mac: &str, address: &str) {
+pub(crate) fn gets_a_dhcp_answer(burst: &Host, device: &str, mac: &str, address: &str) {
     const ASK: &str = "
 import random, socket, struct, sys
 mac = bytes.fromhex(sys.argv[1].replace(':', ''))
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'tap-stratus')
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, sys.argv[2].encode())
 s.bind(('', 68)); s.settimeout(5)
 mark = random.getrandbits(32)
 # A discovery that asks for the answer to everybody, for nobody has the address yet.
@@ -77,31 +79,48 @@ while True:
     // A lost datagram is asked for again, as DHCP clients do.
     let mut offered = String::new();
     eventually("an answer of the site's DHCP service", || {
-        let told = burst.run(&format!("python3 /tmp/dhcp.py {mac}")).stdout;
+        let told = burst.run(&format!("python3 /tmp/dhcp.py {mac} {device}")).stdout;
         told.trim().clone_into(&mut offered);
         !offered.is_empty()
     });
     assert_eq!(offered, address);
 }
 
-/// A share on the LAN, by NFS 4: what the burst node writes, the LAN reads, and the other way round.
-/// Server and clients are programs, for the kernel need not have either. Gives what the burst node
-/// wrote to the file `from-burst`.
-pub(crate) fn writes_and_reads_the_share(lan: &Host, burst: &Host) -> String {
-    install(burst, "libnfs-utils");
-    for (writer, reader, file) in [(burst, lan, "from-burst"), (lan, burst, "from-lan")] {
-        let make = format!("tee /tmp/{file} < /proc/sys/kernel/random/uuid");
-        let text = writer.run(&make).good().stdout;
-        let url = share(file);
-        eventually("a file is written to the share", || {
-            writer.run(&format!("nfs-cp /tmp/{file} {url}")).code == 0
-        });
-        assert_eq!(text, reader.run(&format!("nfs-cat {url}")).good().stdout, "{file}");
+/// A share on the LAN, whose files are written by NFS 3 and read by NFS 4: what the burst node writes,
+/// the LAN reads, and the other way round, and not a packet of it was cut. Server and clients are
+/// programs, for the kernel need not have either. Gives the digest of the file `from-burst`.
+pub(crate) fn writes_and_reads_the_share(front: &Host, lan: &Host, burst: &Host) -> String {
+    let cut = || [front, lan, burst].map(fragments);
+    let before = cut();
+    let mut digests = Vec::new();
+    for (writer, reader, file) in [(lan, burst, "from-lan"), (burst, lan, "from-burst")] {
+        let made = format!("head -c 5000000 /dev/urandom | tee /tmp/{file} | sha256sum");
+        let digest = writer.run(&made).good().stdout;
+        // The client that there is writes nothing but small files by NFS 4.
+        let copy = format!("nfs-cp /tmp/{file} 'nfs://{LAN_HOST}/share/{file}?version=3'");
+        eventually("a file is written to the share", || writer.run(&copy).code == 0);
+        let read = format!("nfs-cat {} | sha256sum", share(file));
+        assert_eq!(digest, reader.run(&read).good().stdout, "{file}");
+        let kept = lan.run(&format!("sha256sum < /srv/share/{file}")).good().stdout;
+        assert_eq!(digest, kept, "{file}");
+        digests.push(digest);
     }
-    burst.run("cat /tmp/from-burst").good().stdout
+    assert_eq!(before, cut(), "packets were cut");
+    digests.remove(1)
 }
 
-/// A file of the share as its clients name it, for a shell.
+/// How many packets a host had to cut, and how many it could not send for their size.
+fn fragments(host: &Host) -> [u64; 2] {
+    let text = String::from_utf8(host.read("/proc/net/snmp")).unwrap();
+    let mut lines = text.lines().filter(|line| line.starts_with("Ip: "));
+    let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
+    ["FragCreates", "FragFails"].map(|wanted| {
+        let at = names.split(' ').position(|name| name == wanted).unwrap();
+        values.split(' ').nth(at).unwrap().parse().unwrap()
+    })
+}
+
+/// A file of the share as those that read it name it, for a shell.
 pub(crate) fn share(file: &str) -> String {
     format!("'nfs://{LAN_HOST}/share/{file}?version=4'")
 }

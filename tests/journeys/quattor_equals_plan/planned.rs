@@ -9,7 +9,7 @@ use stratus_site::{Share, Site};
 /// The demands of one host of `stratus-install plan --json`.
 pub(crate) fn demands(host: &Value, site: &Site) -> Demands {
     let mut demands = Demands::default();
-    let steps = host["steps"]["Ok"].as_array().expect("the host is planned");
+    let steps = host["steps"].as_array().expect("the host is planned");
     let makers = steps.iter().filter_map(|p| Some((p["step"]["path"].as_str()?, text(p, "id"))));
     let makers: BTreeMap<&str, &str> = makers.collect();
     for planned in steps {

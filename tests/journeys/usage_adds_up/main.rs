@@ -10,6 +10,7 @@ mod site;
 
 use history::{END, Stay, recorded, time};
 use site::Site;
+use stratus_tests::{Monitor, MonitorSetup};
 
 fn of(rows: &serde_json::Value, vm: i64, field: &str) -> i64 {
     let rows = rows["rows"].as_array().unwrap();
@@ -107,6 +108,48 @@ async fn every_window_adds_up_over_the_ends_of_months() {
     let all: i64 = stays.iter().map(|s| s.seconds(time("2026-08-01"), time("2026-11-01"))).sum();
     assert_eq!(parts, all);
     assert!(stays.iter().any(|stay| stay.to > END - 100), "some run over the last end");
+}
+
+/// The pages of the monitor say what the reports say.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_see_in_the_monitor_what_the_ledger_knows() {
+    let site = Site::start().await;
+    let named = history::answer(&history::busy(30));
+    site.play(&named.replace(">user1<", ">alice<").replace(">user2<", ">bob<"));
+    // As if it were the second of November 2026, whenever this is run.
+    site.accounting_later("@2026-11-02 00:00:00", "feed").good();
+    let setup = MonitorSetup { oned: site.oned.url(), ..MonitorSetup::default() };
+    // It has a runtime of its own.
+    tokio::task::block_in_place(|| {
+        let monitor = Monitor::with(setup);
+        std::fs::copy(site.path().join("ledger/usage.json"), monitor.path("usage.json")).unwrap();
+        let shown = monitor.until("/usage", |usage| usage["total"].as_u64() > Some(0));
+        assert_eq!(
+            shown["months"],
+            serde_json::json!(["2026-11", "2026-10", "2026-09", "2026-08"])
+        );
+        for number in 8..12 {
+            let window =
+                format!("--by user --from 2026-{number:02}-01 --to 2026-{:02}-01", number + 1);
+            let report = site.report(&window);
+            let page = monitor.json("admin", &format!("/usage?month=2026-{number:02}"));
+            let sums = |rows: &serde_json::Value, name: &str| -> Vec<[String; 5]> {
+                let fields =
+                    [name, "machines", "wall_seconds", "cpu_core_milliseconds", "disk_mib_seconds"];
+                let row = |row: &serde_json::Value| fields.map(|field| row[field].to_string());
+                let mut rows: Vec<_> = rows.as_array().unwrap().iter().map(row).collect();
+                rows.sort();
+                rows
+            };
+            let expected = sums(&report["rows"], "user");
+            assert!(!expected.is_empty(), "{report}");
+            assert_eq!(sums(&page["users"], "name"), expected, "month {number}");
+        }
+        let own = monitor.json("alice", "/usage");
+        let all = monitor.json("admin", "/usage?month=2026-10&q=alice");
+        assert_eq!(own["months"][1]["wall_seconds"], all["users"][0]["wall_seconds"]);
+        assert_eq!(monitor.page("alice", "/usage?user=bob").0, 404);
+    });
 }
 
 #[test]

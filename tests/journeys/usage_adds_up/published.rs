@@ -68,6 +68,14 @@ async fn each_record_is_published_once_and_a_correction_again() {
     let publish = format!("publish --format apel-cloud-0.4 --to {}", queue.display());
 
     let dry = site.accounting(&format!("{publish} --dry-run")).good();
+    let data = site.accounting(&format!("{publish} --dry-run --json")).good().stdout;
+    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    assert_eq!(data["published"], false);
+    assert_eq!(data["files"].as_array().unwrap().len(), 0);
+    let texts = data["texts"].as_array().unwrap();
+    assert_eq!(data["messages"].as_u64().unwrap(), u64::try_from(texts.len()).unwrap());
+    let whole: String = texts.iter().map(|text| text.as_str().unwrap()).collect();
+    assert_eq!(whole.trim_end(), dry.stdout.trim_end());
     assert!(dry.stdout.starts_with("APEL-cloud-message: v0.4\n"), "{}", dry.stdout);
     assert!(!queue.exists(), "nothing was written");
     site.accounting(&publish).good();

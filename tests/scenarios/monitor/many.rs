@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use stratus_tests::{Cloud, Monitor, MonitorSetup};
 
 /// Every page that lists or shows something.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "/",
     "/hosts",
     "/hosts?q=node",
@@ -25,6 +25,7 @@ const PAGES: [&str; 18] = [
     "/images",
     "/burst",
     "/users",
+    "/usage",
     "/events",
     "/account",
 ];
@@ -51,8 +52,16 @@ fn hostile_names_are_harmless_on_every_page() {
     cloud.machine(2, |m| m.user.clone_from(&names[1]));
     cloud.call_everything(&(names[3].clone() + &names[0] + &names[2]));
     let monitor = Monitor::of(&cloud.url());
+    let users: Vec<&str> = names.iter().map(String::as_str).collect();
+    monitor.write_usage(&users);
+    monitor.until("/usage", |u| u["total"] == 5);
     monitor.until("/", |o| troubled(o, "host 0"));
-    for path in PAGES {
+    let own = |name: &String| -> String {
+        let coded = url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>();
+        format!("/usage?user={coded}")
+    };
+    let own: Vec<String> = names.iter().map(own).collect();
+    for path in PAGES.into_iter().chain(own.iter().map(String::as_str)) {
         let (status, html) = monitor.page("admin", path);
         assert_eq!(status, 200, "{path}: {html}");
         for tag in ["<script>document", "<img", "' onmouseover"] {
@@ -67,7 +76,7 @@ fn hostile_names_are_harmless_on_every_page() {
 
 #[test]
 fn thousands_of_causes_are_a_screen_that_people_read() {
-    let cloud = Cloud::start(1000, 5000);
+    let cloud = Cloud::start(1250, 5000);
     let monitor = Monitor::of(&cloud.url());
     monitor.until("/", |o| count(o, "runs") == 5000);
     let words = ["ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak", "pine"];
@@ -85,7 +94,7 @@ fn thousands_of_causes_are_a_screen_that_people_read() {
     let found = causes(&shown);
     assert!(found.len() < 20, "{} causes", found.len());
     assert!(found.iter().any(|cause| cause == "many failed machines"), "{found:?}");
-    assert!(shown["concerns"].to_string().contains("500 hosts are lost"), "{shown:#}");
+    assert!(shown["concerns"].to_string().contains("625 hosts are lost"), "{shown:#}");
     let events = monitor.json("admin", "/events");
     let all = events.to_string();
     assert!(all.contains("5000 machines of 900 people are in state"), "{all}");

@@ -1,4 +1,5 @@
-//! What is not OpenNebula: the repository and the cache, certificates, disks, the VPN.
+//! What is not OpenNebula: the repository and the cache, certificates, disks, the VPN, accounting;
+//! and history while it is being written.
 
 use crate::troubled;
 use serde_json::Value;
@@ -6,6 +7,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 use stratus_tests::{
     Cache, Cloud, FaultyOrigin, Monitor, MonitorSetup, Output, Page, Readers, Repository, program,
     run,
@@ -130,4 +133,110 @@ fn burst_nodes_are_as_the_vpns_report_tells() {
     assert!(shown["concerns"].to_string().contains("no report of `stratus-vpn status`"));
     let page = monitor.json("admin", "/burst");
     assert_eq!(page["nodes"][0]["name"], "burst1", "the last that could be read is still shown");
+}
+
+#[test]
+fn people_see_their_own_usage_and_administrators_all_of_it() {
+    let cloud = Cloud::start(2, 6);
+    let monitor = Monitor::of(&cloud.url());
+    monitor.until("/", |o| o["read_at"] != 0);
+    // Accounting has not begun: no trouble, and the page says so.
+    let first = monitor.json("admin", "/usage");
+    assert_eq!((&first["fed_at"], &first["total"]), (&Value::Null, &0.into()), "{first:#}");
+    assert!(!troubled(&monitor.json("admin", "/"), "usage"));
+    assert!(monitor.page("alice", "/usage").1.contains("No usage is recorded yet"));
+
+    let others: Vec<String> = (0..100).map(|n| format!("user{n}")).collect();
+    let users: Vec<&str> =
+        ["alice", "bob"].into_iter().chain(others.iter().map(String::as_str)).collect();
+    monitor.write_usage(&users);
+    let shown = monitor.until("/usage", |u| u["total"] == 54);
+    assert_eq!((&shown["month"], &shown["pages"]), (&"2026-11".into(), &2.into()), "{shown:#}");
+    let first = &shown["users"][0];
+    // 54 machines, 330 hours each, of 2 cores, 4 GiB and 20 GiB.
+    assert_eq!((&first["name"], &first["machines"]), (&"alice".into(), &54.into()), "{first:#}");
+    assert_eq!(first["cpu_core_milliseconds"], 54_i64 * 330 * 2 * 3_600_000);
+    assert_eq!((&first["core_hours"], &first["hours"]), (&"35,640.00".into(), &"17,820.00".into()));
+    assert_eq!(first["memory_gib_hours"], "71,280.00");
+    assert_eq!(first["disk_gib_hours"], "356,400.00");
+    let october = monitor.json("admin", "/usage?month=2025-10&q=bo&sort=name");
+    assert_eq!((&october["total"], &october["users"][0]["machines"]), (&1.into(), &5.into()));
+    assert_eq!(monitor.page("admin", "/usage?month=1999-01").0, 400);
+    let bob = monitor.json("admin", "/usage?user=bob");
+    assert_eq!((&bob["user"], bob["months"].as_array().unwrap().len()), (&"bob".into(), 14));
+    assert_eq!(bob["months"][0]["month"], "2026-11", "newest first");
+    assert_eq!(bob["charts"].as_array().unwrap().len(), 3);
+    assert_eq!(monitor.page("admin", "/usage?user=nobody").0, 404);
+
+    let own = monitor.json("alice", "/usage");
+    assert_eq!((&own["user"], &own["own"]), (&"alice".into(), &true.into()), "{own:#}");
+    assert_eq!(own["months"][0]["machines"], 54);
+    assert_eq!(monitor.json("alice", "/usage?user=alice")["user"], "alice");
+    assert!(!own.to_string().contains("bob") && !own.to_string().contains("user9"));
+    for other in ["bob", "nobody"] {
+        assert_eq!(monitor.page("alice", &format!("/usage?user={other}")).0, 404, "{other}");
+    }
+    assert_eq!(monitor.get_with("/usage", &[("accept", "application/json")]).0, 401);
+
+    // What cannot be read leaves what was read, with a word about it.
+    fs::write(monitor.path("usage.json"), "{\"fed_at\": 1, \"mon").unwrap();
+    let told = monitor.until("/", |o| troubled(o, "usage"));
+    assert!(told["concerns"].to_string().contains("no report of `stratus-accounting feed`"));
+    assert_eq!(monitor.json("admin", "/usage")["total"], 54);
+    let old = "{\"fed_at\": 1795000000, \"months\": [], \"users\": []}";
+    fs::write(monitor.path("usage.json"), old).unwrap();
+    monitor.until("/", |o| o["concerns"].to_string().contains("Usage was last recorded"));
+    assert!(monitor.page("bob", "/usage").1.contains("You have used nothing"));
+}
+
+/// A pipe in the place of a file holds up the one who writes it until somebody reads.
+#[test]
+fn charts_are_answered_while_history_is_being_written() {
+    let cloud = Cloud::start(2, 6);
+    let mut monitor = Monitor::of(&cloud.url());
+    monitor.until("/", |o| o["read_at"] != 0);
+    monitor.write_history();
+    monitor.kill();
+    let (written, pipe) =
+        (monitor.path("data/history/site.columns"), monitor.path("data/history/hosts.columns.new"));
+    fs::remove_file(&written).unwrap();
+    if pipe.exists() {
+        fs::remove_file(&pipe).expect("the kill came in the middle of a write");
+    }
+    run(stratus_tests::tool("mkfifo", "coreutils").arg(&pipe)).good();
+    monitor.restart();
+    let url = monitor.url().to_owned();
+    let begun = std::time::Instant::now();
+    while !written.exists() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "no look:\n{}", monitor.log());
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    // The site's figures are written, those of the hosts are held up.
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for path in ["/hosts/0", "/images"] {
+            let asked = run(stratus_tests::tool("curl", "curl").args([
+                "--silent",
+                "--max-time",
+                "60",
+                "--user",
+                "admin:correct horse",
+                "--header",
+                "Accept: application/json",
+                &format!("{url}{path}"),
+            ]));
+            // Whoever waits may have given up.
+            let _gone = tell.send(serde_json::from_str::<Value>(&asked.stdout).ok());
+        }
+    });
+    let answer = || told.recv_timeout(Duration::from_mins(3)).unwrap();
+    let host = answer().expect("the page of a host is answered meanwhile");
+    assert_eq!(host["charts"].as_array().unwrap().len(), 2, "{host:#}");
+    answer().expect("and what history takes");
+    let held = cloud.looks();
+    assert!(pipe.exists() && held > 0, "history was held up all the while");
+    // What was held up goes on, and so do the looks.
+    drop(fs::File::open(&pipe).unwrap());
+    fs::remove_file(&pipe).unwrap();
+    monitor.until("/", |_| cloud.looks() > held);
 }

@@ -2,12 +2,14 @@
 
 use crate::namespace::{Listener, Namespace};
 use crate::{fixed, name, place, site};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use stratus_network::{Addressing, Tool, bridge_files, dnsmasq};
-use stratus_tests::{network_tool, run};
+use stratus_network::overlay::Place;
+use stratus_network::{Addressing, HostRole, Tool, bridge_files, dnsmasq};
+use stratus_tests::{run, unpacked_tool};
 
 /// A host whose network ifupdown manages: its `/etc/network` and `/run` are folders of the test's.
 struct Ifupdown {
@@ -17,7 +19,7 @@ struct Ifupdown {
 
 impl Ifupdown {
     fn run(&self, words: &[String]) {
-        let (root, ifup) = (self.root.path().display(), network_tool("sbin/ifup"));
+        let (root, ifup) = (self.root.path().display(), unpacked_tool("sbin/ifup"));
         let programs = Path::new(ifup.get_program()).parent().unwrap().display();
         // Where ifupdown is not installed there is no such folder to be covered.
         let script = format!(
@@ -152,7 +154,11 @@ fn a_machine_with_a_reservation_gets_its_address_and_a_stranger_none() {
     }
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(file("conf"), dnsmasq(&site()).unwrap()).unwrap();
+    fs::write(
+        file("conf"),
+        dnsmasq(&site(), &BTreeSet::from([HostRole::Frontend]), &Place::default()).unwrap(),
+    )
+    .unwrap();
     let mut command = server.command(&["dnsmasq", "--keep-in-foreground", "--user=root"]);
     command.args([format!("--conf-file={}", file("conf")), "--pid-file".into()]);
     command.arg(format!("--dhcp-leasefile={}", file("leases"))).stderr(Stdio::null());

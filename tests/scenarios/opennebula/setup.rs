@@ -14,7 +14,7 @@ pub(crate) const AUTH: &str = "oneadmin:opennebula";
 /// A simulator, or the real oned of the environment.
 pub(crate) struct Bench {
     pub(crate) url: String,
-    auth: String,
+    pub(crate) auth: String,
     /// Kept running; `None` with a real oned.
     _simulator: Option<(Oned, tempfile::TempDir)>,
 }

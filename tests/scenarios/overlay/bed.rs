@@ -65,6 +65,7 @@ impl Bed {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         Place {
             server: text(self.path("vpn/server")),
+            names: text(self.path("vpn/names")),
             runtime: text(self.path("run")),
             joined: text(self.path("vpn/joined")),
             account: ("nobody".to_owned(), "nogroup".to_owned()),
@@ -105,6 +106,11 @@ impl Bed {
 
     /// Starts the server (anew), as its unit would.
     pub(crate) fn serve(&mut self) {
+        self.serve_with("");
+    }
+
+    /// The same with more options than the server has by itself.
+    pub(crate) fn serve_with(&mut self, more: &str) {
         let mode =
             if self.site().vpn.unwrap().mode == stratus_site::VpnMode::Tap { "tap" } else { "tun" };
         if let Some(old) = self.server.take() {
@@ -117,7 +123,9 @@ impl Bed {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             run(&mut self.gate.command(&words)).good();
         }
-        let conf = self.path("vpn/server/server.conf");
+        let conf = self.path("server.conf");
+        let own = fs::read_to_string(self.path("vpn/server/server.conf")).unwrap();
+        fs::write(&conf, own + more).unwrap();
         let log = self.path("server.log");
         self.server = Some(openvpn(&self.gate, &conf, &log));
         eventually("the server answers", || self.status()["running"] == true);
@@ -192,7 +200,11 @@ fn site_text(more: &str) -> String {
 pub(crate) fn openvpn(inside: &Namespace, conf: &Path, log: &Path) -> Process {
     // Found here, for a message that says what to install.
     let file = tool("openvpn", "openvpn").get_program().to_str().unwrap().to_owned();
-    let mut command = inside.command(&[&file, "--config", conf.to_str().unwrap()]);
+    start(&mut inside.command(&[&file, "--config", conf.to_str().unwrap()]), log)
+}
+
+/// Starts a program that writes what it does into a file.
+pub(crate) fn start(command: &mut Command, log: &Path) -> Process {
     let file = fs::File::create(log).unwrap();
     command.stdin(Stdio::null()).stderr(file.try_clone().unwrap()).stdout(file);
     Process(command.spawn().unwrap(), log.to_owned())

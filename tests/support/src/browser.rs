@@ -63,7 +63,12 @@ impl Browser {
         let folder = format!("--user-data-dir={}", profile.path().display());
         let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([folder.as_str()]).collect();
         let options = json!({ "binary": chromium.get_program().to_str(), "args": arguments });
-        let wanted = json!({ "acceptInsecureCerts": true, "goog:chromeOptions": options });
+        let wanted = json!({
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": options,
+            // Milliseconds; a check of a large page takes long beside busy neighbours.
+            "timeouts": { "script": 180_000 },
+        });
         let mut browser = Self {
             driver,
             runtime,

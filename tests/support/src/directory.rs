@@ -143,7 +143,7 @@ impl Directory {
     pub fn section(&self, urls: &[String], more: &str) -> String {
         format!(
             "[identity.ldap]\nurls = {urls:?}\nca = \"{}\"\nbase = \"dc=example,dc=org\"\n\
-             bind_dn = \"cn=robot,dc=example,dc=org\"\nbind_password_file = \"{}\"\ntimeout = \"2s\"\n{more}\n",
+             bind_dn = \"cn=robot,dc=example,dc=org\"\nbind_password_file = \"{}\"\ntimeout = \"5s\"\n{more}\n",
             self.ca().display(),
             self.robot_password().display()
         )

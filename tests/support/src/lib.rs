@@ -24,7 +24,9 @@ pub use cloud::{Cloud, CloudHost, CloudMachine, Mood};
 pub use directory::{DIRECTORY_PASSWORD, Directory};
 pub use monitor::{Monitor, MonitorSetup};
 pub use origin::{Faults, FaultyOrigin, Length, Page, Tally};
-pub use programs::{Output, network_tool, program, run, tool, tools};
+pub use programs::{
+    Output, program, run, tool, tools, unpacked, unpacked_libraries, unpacked_tool,
+};
 pub use reader::{Got, Readers};
 pub use repository::{PASSWORD, Repository, Setup};
 pub use requests::Answer;

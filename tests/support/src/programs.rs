@@ -1,5 +1,6 @@
 //! Finding and running programs: ours from the build folder, others from the system.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,29 +61,37 @@ pub fn tool(name: &str, package: &str) -> Command {
     )
 }
 
-/// A program that manages a machine's network, by its file: the machine's own, or the one that
-/// `cargo xtask setup` unpacked beside its libraries.
+/// A program that is not installed on the machine whose tests run, by its file: the machine's own, or
+/// the one that `cargo xtask setup` unpacked beside its libraries.
 ///
 /// # Panics
 /// It is missing.
-pub fn network_tool(file: &str) -> Command {
-    let installed = Path::new("/").join(file);
-    if installed.is_file() {
-        return Command::new(installed);
+pub fn unpacked_tool(file: &str) -> Command {
+    let found = unpacked(file);
+    let mut command = Command::new(&found);
+    if found.starts_with(tools()) {
+        command.env("LD_LIBRARY_PATH", unpacked_libraries());
     }
-    let folder = tools().join("network");
-    let unpacked = folder.join(file);
-    assert!(unpacked.is_file(), "{file} is missing; run `cargo xtask setup`");
-    let mut command = Command::new(unpacked);
-    let libraries = ["usr/lib", "lib"].map(|place| {
-        folder
-            .join(place)
-            .join(format!("{}-linux-gnu", std::env::consts::ARCH))
-            .display()
-            .to_string()
-    });
-    command.env("LD_LIBRARY_PATH", libraries.join(":"));
     command
+}
+
+/// A file of a package that is not installed: the machine's own, or the unpacked one.
+///
+/// # Panics
+/// It is missing.
+pub fn unpacked(file: &str) -> PathBuf {
+    let places = [PathBuf::from("/"), tools().join("unpacked")].map(|place| place.join(file));
+    let found = places.into_iter().find(|place| place.is_file());
+    found.unwrap_or_else(|| panic!("{file} is missing; run `cargo xtask setup`"))
+}
+
+/// Where libraries of unpacked programs are, for `LD_LIBRARY_PATH`.
+pub fn unpacked_libraries() -> OsString {
+    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    // The last one has the file server's own.
+    let folders = [format!("usr/lib/{triple}"), format!("lib/{triple}"), "usr/lib/ganesha".into()];
+    let folder = tools().join("unpacked");
+    std::env::join_paths(folders.map(|place| folder.join(place))).expect("a path without colons")
 }
 
 /// Where tools that are made once are kept: inside the build folder.

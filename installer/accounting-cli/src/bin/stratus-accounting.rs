@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use stratus_accounting::{By, Ledger, LedgerError, Window};
 use stratus_accounting_cli::{
     FeedError, Format, Moment, PublishError, Query, Queue, Settings, Target, feed, gaps_json,
-    gaps_text, month_start, publish, report, shown,
+    gaps_text, month_start, publish, report, shown, usage, write_usage,
 };
 use stratus_opennebula::{Client, Error, ErrorCode, HttpTransport, Session};
 use stratus_terminal::{
@@ -80,6 +80,9 @@ enum Task {
         /// Print the messages; write and remember nothing
         #[arg(long)]
         dry_run: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Show times without a feed, machines that vanished, records that do not fit; exit code 1 if
     /// there are any
@@ -127,8 +130,8 @@ async fn task(arguments: Arguments) -> Result<Exit> {
             let to = to.map_or(now.max(from), |moment| moment.0);
             run_report(&settings, by, (from, to), format).await
         }
-        Task::Publish { format: Records::ApelCloud04, to, dry_run } => {
-            run_publish(&settings, now, (!dry_run).then_some(to)).await
+        Task::Publish { format: Records::ApelCloud04, to, dry_run, json } => {
+            run_publish(&settings, now, (!dry_run).then_some(to), json).await
         }
         Task::Gaps { longest, json } => run_gaps(&settings, now, longest, json).await,
     }
@@ -156,6 +159,13 @@ async fn run_feed(settings: &Settings, now: i64, everything: bool, json: bool) -
     let client = Client::new(Arc::new(transport), session);
     let ledger = Ledger::open(&settings.ledger).await.map_err(ledger_failure)?;
     let fed = feed(&client, &ledger, now, everything).await.map_err(feed_failure)?;
+    let usage = usage(&ledger, now).await.map_err(ledger_failure)?;
+    write_usage(&settings.usage_report, &usage).map_err(|e| {
+        let file = settings.usage_report.display();
+        Failure::new(Exit::Failed, format!("cannot write the monitor's report of usage `{file}`"))
+            .because(e)
+            .hint("the ledger was fed; name another file as `usage_report` in [accounting]")
+    })?;
     if json {
         print_json(&serde_json::json!({
             "records": fed.records,
@@ -182,7 +192,7 @@ async fn run_report(
     let window = Window::new(from, to).map_err(|e| {
         Failure::usage(format!("`--from` {} is after `--to` {}", shown(from), shown(to))).because(e)
     })?;
-    let ledger = existing(settings).await?;
+    let ledger = fed(settings).await?;
     let by = match by {
         Rows::User => By::User,
         Rows::Group => By::Group,
@@ -205,8 +215,13 @@ async fn run_report(
     Ok(Exit::Done)
 }
 
-async fn run_publish(settings: &Settings, now: i64, to: Option<PathBuf>) -> Result<Exit> {
-    let ledger = existing(settings).await?;
+async fn run_publish(
+    settings: &Settings,
+    now: i64,
+    to: Option<PathBuf>,
+    json: bool,
+) -> Result<Exit> {
+    let ledger = fed(settings).await?;
     let queue = match &to {
         Some(folder) => Some(Queue::open(folder).map_err(|e| {
             Failure::new(Exit::Failed, format!("cannot use the queue `{}`", folder.display()))
@@ -226,6 +241,17 @@ async fn run_publish(settings: &Settings, now: i64, to: Option<PathBuf>) -> Resu
                 .hint("what was written is remembered; run it again for the rest")
         }
     })?;
+    if json {
+        print_json(&serde_json::json!({
+            "published": queue.is_some(),
+            "records": done.run.records,
+            "replaced": done.run.replaced,
+            "messages": done.run.messages,
+            "files": done.files,
+            "texts": done.messages,
+        }))?;
+        return Ok(Exit::Done);
+    }
     for text in &done.messages {
         print_line(text.trim_end())?;
     }
@@ -241,7 +267,7 @@ async fn run_publish(settings: &Settings, now: i64, to: Option<PathBuf>) -> Resu
 }
 
 async fn run_gaps(settings: &Settings, now: i64, longest: u32, json: bool) -> Result<Exit> {
-    let ledger = existing(settings).await?;
+    let ledger = fed(settings).await?;
     let gaps = ledger.gaps(i64::from(longest) * 3600, now).await.map_err(ledger_failure)?;
     if json {
         print_json(&gaps_json(&gaps))?;
@@ -253,8 +279,16 @@ async fn run_gaps(settings: &Settings, now: i64, longest: u32, json: bool) -> Re
     Ok(if gaps.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-async fn existing(settings: &Settings) -> Result<Ledger, Failure> {
-    Ledger::open_existing(&settings.ledger).await.map_err(ledger_failure)
+/// The ledger, once it was fed: one that never was says nothing, not that nobody used anything.
+async fn fed(settings: &Settings) -> Result<Ledger, Failure> {
+    let ledger = Ledger::open_existing(&settings.ledger).await.map_err(ledger_failure)?;
+    if ledger.last_feed().await.map_err(ledger_failure)?.is_none() {
+        let message = format!("the ledger `{}` was never fed", settings.ledger.display());
+        let hint =
+            "`stratus-accounting feed` reads OpenNebula's history into it, or says why it cannot";
+        return Err(Failure::new(Exit::Failed, message).hint(hint));
+    }
+    Ok(ledger)
 }
 
 fn ledger_failure(error: LedgerError) -> Failure {

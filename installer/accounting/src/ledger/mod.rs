@@ -145,8 +145,23 @@ fn private(path: &Path) -> std::io::Result<()> {
     let new = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match new {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map(drop),
+        other => give_to_its_folder(&other?, path),
     }
+}
+
+/// Gives a new file to whom its folder belongs, where root made it: after a feed by hand the
+/// account of the timer goes on, and the monitor's reads.
+///
+/// # Errors
+/// The folder cannot be looked at, or its file system has no owners.
+pub fn give_to_its_folder(file: &std::fs::File, path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::metadata(folder)?;
+    fchown(file, Some(folder.uid()), Some(folder.gid()))
 }
 
 fn failed(path: &Path, source: sqlx::Error) -> LedgerError {

@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row as _};
 
 use super::{Ledger, LedgerError};
+use crate::month::Month;
 use crate::record::{MachineKey, Owner, Record, Sizes, Times};
 use crate::report::{By, Row, Totals};
 use crate::usage::{Span, Window, interval, spans};
@@ -103,22 +104,58 @@ impl Ledger {
     /// What a window adds up to. Rows are in order of use, most first; machines that did not run
     /// in it are left out.
     pub async fn report(&self, window: Window, by: By) -> Result<Vec<Row>, LedgerError> {
+        let mut sums = Sums::new(window, by);
+        self.running(window, |machine, spans| sums.add(machine, spans)).await?;
+        let mut rows = sums.rows();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.totals.cpu_core_milliseconds));
+        Ok(rows)
+    }
+
+    /// What each user used in each month from one to another, both included, in one pass. Months
+    /// come in their order, those in which nothing ran too; users in the order of their identifiers.
+    pub async fn months(
+        &self,
+        first: Month,
+        last: Month,
+    ) -> Result<Vec<(Month, Vec<Row>)>, LedgerError> {
+        let numbers = first.number()..=last.number();
+        let mut months: Vec<(Month, Sums)> = numbers
+            .map(Month::from_number)
+            .map(|month| (month, Sums::new(month.window(), By::User)))
+            .collect();
+        let window = Window { from: first.window().from, to: last.window().to };
+        self.running(window, |machine, spans| {
+            for (_, sums) in &mut months {
+                sums.add(machine, spans);
+            }
+        })
+        .await?;
+        Ok(months.into_iter().map(|(month, sums)| (month, sums.rows())).collect())
+    }
+
+    /// Each machine that may have run in a window, with when it ran.
+    async fn running(
+        &self,
+        window: Window,
+        mut take: impl FnMut(&[Part], &[Span]),
+    ) -> Result<(), LedgerError> {
         let seen_until = self.last_feed().await?.map_or(0, |feed| feed.at);
-        let mut sums = Sums { window, by, rows: BTreeMap::new() };
+        let mut take = |machine: &[Part]| {
+            let intervals: Vec<_> = machine.iter().map(|part| part.interval).collect();
+            take(machine, &spans(&intervals));
+        };
         let mut machine: Vec<Part> = Vec::new();
         let mut rows = sqlx::query(RUNNING).bind(window.from).bind(window.to).fetch(&self.pool);
         while let Some(row) = rows.try_next().await.map_err(self.fail())? {
             let part = Part::read(&row, seen_until).map_err(self.fail())?;
             if machine.first().is_some_and(|first| first.machine != part.machine) {
-                sums.add(&machine);
+                take(&machine);
                 machine.clear();
             }
             machine.push(part);
         }
-        sums.add(&machine);
-        let mut rows: Vec<Row> = sums.rows.into_values().map(|(_, row)| row).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.totals.cpu_core_milliseconds));
-        Ok(rows)
+        take(&machine);
+        Ok(())
     }
 
     /// Every machine, each with all its records, one after the other.
@@ -180,11 +217,18 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, machine: &[Part]) {
-        let intervals: Vec<_> = machine.iter().map(|part| part.interval).collect();
+    fn new(window: Window, by: By) -> Self {
+        Self { window, by, rows: BTreeMap::new() }
+    }
+
+    fn rows(self) -> Vec<Row> {
+        self.rows.into_values().map(|(_, row)| row).collect()
+    }
+
+    fn add(&mut self, machine: &[Part], spans: &[Span]) {
         let mut counted: Vec<(i64, i64)> = Vec::new();
-        for span in spans(&intervals) {
-            let seconds = self.window.seconds_of(&span);
+        for span in spans {
+            let seconds = self.window.seconds_of(span);
             let Some(part) = machine.get(span.record).filter(|_| seconds > 0) else { continue };
             let key = match self.by {
                 By::User => (part.owner.user_id, 0),

@@ -3,7 +3,7 @@
 use super::{ledger, record, wall, window};
 use sqlx::sqlite::SqlitePool;
 use stratus_accounting::ledger::{Added, Fed, Origin, Unfed};
-use stratus_accounting::{By, Doubt, Ledger, LedgerError, Record};
+use stratus_accounting::{By, Doubt, Ledger, LedgerError, Month, Record};
 
 async fn feed(ledger: &Ledger, at: i64, records: &[Record]) -> Fed {
     feed_from(ledger, at, Origin::Accounting, records).await
@@ -31,6 +31,21 @@ async fn feeding_the_same_again_adds_nothing() {
     assert_eq!(second.added, Added::default());
     assert_eq!(count(&folder, "SELECT count(*) FROM entry").await, 3);
     assert_eq!(wall(&ledger, 0, 1000).await, 100 + 100 + 30);
+}
+
+#[tokio::test]
+async fn a_ledger_that_root_makes_belongs_to_whom_its_folder_does() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let own = std::fs::metadata(folder.path()).unwrap().uid();
+    let owner = if own == 0 { 1 } else { own };
+    chown(folder.path(), Some(owner), None).unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.db")).await.unwrap();
+    feed(&ledger, 300, &[record(1, 0, (100, 200))]).await;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().uid(), owner, "{}", file.path().display());
+    }
 }
 
 #[tokio::test]
@@ -208,4 +223,29 @@ async fn what_is_no_ledger_is_left_alone() {
     assert!(matches!(Ledger::open(&other).await, Err(LedgerError::Foreign { .. })));
     let none = folder.path().join("none.db");
     assert!(matches!(Ledger::open_existing(&none).await, Err(LedgerError::Missing(_))));
+}
+
+/// Months one by one, and all in one pass.
+#[tokio::test]
+async fn months_of_one_pass_are_the_reports_of_each() {
+    let (ledger, _folder) = ledger().await;
+    // 2026-08-01 to 2026-11-01.
+    let (from, day) = (1_785_542_400, 86_400);
+    let stays = [(1, 0, 20, 40), (1, 1, 35, 70), (2, 0, 31, 61), (3, 0, 80, 0), (4, 0, 5, 6)];
+    let at = |days: i64| if days == 0 { 0 } else { from + days * day + 7 };
+    let records: Vec<Record> = stays
+        .iter()
+        .map(|(id, seq, begin, end)| record(*id, *seq, (at(*begin), at(*end))))
+        .collect();
+    feed(&ledger, from + 100 * day, &records).await;
+    let (first, last) = (Month::of(from - day), Month::of(from + 92 * day));
+    let months = ledger.months(first, last).await.unwrap();
+    assert_eq!(months.len(), 5);
+    for (month, rows) in &months {
+        let mut expected = ledger.report(month.window(), By::User).await.unwrap();
+        expected.sort_by_key(|row| row.owner.user_id);
+        assert_eq!(*rows, expected, "{month}");
+    }
+    assert_eq!(months[0].1, [], "July");
+    assert!(months[1..].iter().all(|(_, rows)| !rows.is_empty()));
 }

@@ -76,7 +76,8 @@ enum Task {
     Import {
         /// The old file
         old: PathBuf,
-        /// The new file; it must not be there yet. Secrets go to files beside it
+        /// The new file; it must not be there yet. Secrets go to files beside it. `-` prints it, where
+        /// the old file has no secrets
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
@@ -180,11 +181,11 @@ fn change(file: &Path, before: &str, after: &str) -> Result<Exit> {
 
 fn check(file: &Path, json: bool) -> Result<Exit> {
     let text = config::read(file)?;
-    let site = match Site::parse(file, &text) {
+    let site = match Site::parse_to_install(file, &text) {
         Ok(site) => site,
         Err(report) => {
             if json {
-                print_json(&config::problems(&report, &text))?;
+                print_json(&config::problems(file, &report))?;
             }
             let message = format!("the site file `{}` cannot be used\n\n{report}", file.display());
             return Err(Failure::usage(message).into());
@@ -205,19 +206,31 @@ fn check(file: &Path, json: bool) -> Result<Exit> {
 
 fn import(old: &Path, output: &Path, json: bool) -> Result<Exit> {
     let import = stratus_site::import::import(&config::read_old(old)?);
-    config::write_import(&import, output)?;
-    if json {
-        print_json(&config::fates(&import))?;
+    if import.known == 0 {
+        let message = format!("`{}` has no key of a stratuslab.cfg", old.display());
+        let hint = "name the old `stratuslab.cfg`; nothing has been written";
+        return Err(Failure::usage(message).hint(hint).into());
+    }
+    if output == Path::new("-") {
+        config::print_import(&import, json)?;
     } else {
-        print_line(&config::fate_table(&import))?;
+        config::write_import(&import, output)?;
+        if json {
+            print_json(&config::fates(&import))?;
+        } else {
+            print_line(&config::fate_table(&import))?;
+        }
     }
     for (line, text) in &import.notes {
-        note(&format!("{}:{line}: {text}", old.display()));
+        let line = if *line == 0 { String::new() } else { format!("{line}:") };
+        note(&format!("{}:{line} {text}", old.display()));
     }
-    for secret in &import.secrets {
-        note(&format!("a secret is in `{}`", output.with_file_name(&secret.file).display()));
+    if output != Path::new("-") {
+        for secret in &import.secrets {
+            note(&format!("a secret is in `{}`", output.with_file_name(&secret.file).display()));
+        }
+        note(&format!("wrote `{}`", output.display()));
     }
-    note(&format!("wrote `{}`", output.display()));
     Site::parse(output, &import.toml).map_err(|report| {
         let message = format!("`{}` still needs your hand\n\n{report}", output.display());
         Failure::usage(message).hint("mend it, then `stratus-config check`")

@@ -42,7 +42,7 @@ const EXAMPLES: &str = "Examples:
 enum Task {
     /// Read the site file and report every problem.
     Check,
-    /// Ask the hosts and write down what they say.
+    /// Ask the hosts and write down what they say. Exit code 5 when one was not reached.
     Facts {
         /// Where to.
         #[arg(short, long, value_name = "FILE")]
@@ -50,7 +50,7 @@ enum Task {
     },
     /// Look at the hosts for what would stand in the way.
     Preflight,
-    /// Show what would be done. Exit code 10 when there is something.
+    /// Show what would be done. Exit code 10 when there is something, 5 when no host was reached.
     Plan,
     /// Do what the plan says.
     Apply,

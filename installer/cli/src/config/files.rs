@@ -1,11 +1,12 @@
 //! The files: read with a limit, replaced whole with mode and owner kept.
 
+use super::fate_table;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use stratus_site::import::Import;
-use stratus_terminal::{AtomicFile, Exit, Failure};
+use stratus_terminal::{AtomicFile, Exit, Failure, note, print_line};
 
 /// Largest site file, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -28,6 +29,10 @@ pub fn read_if_there(file: &Path) -> Result<Option<String>, Failure> {
 /// else there is stands in comments and passwords. Latin-1 is what editors wrote then.
 pub fn read_old(file: &Path) -> Result<String, Failure> {
     let bytes = text(file).map_err(|error| unreadable(file, error))?;
+    if bytes.contains(&0) {
+        let failure = Failure::usage(format!("`{}` is not text", file.display()));
+        return Err(failure.hint("name the old `stratuslab.cfg`; nothing has been written"));
+    }
     let latin = |bytes: &[u8]| bytes.iter().map(|b| char::from(*b)).collect();
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| latin(error.as_bytes())))
 }
@@ -50,17 +55,25 @@ pub fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     write().map_err(|error: io::Error| unwritable(file, error))
 }
 
-/// Writes an imported site file and its secrets, none of which may be there yet.
+/// Writes an imported site file, which may not be there yet, and its secrets: one that is there
+/// with the same content, from an earlier import, stays.
 pub fn write_import(import: &Import, output: &Path) -> Result<(), Failure> {
-    let secrets: Vec<(PathBuf, &str)> = import
-        .secrets
-        .iter()
-        .map(|secret| (output.with_file_name(&secret.file), secret.content.as_str()))
-        .collect();
-    for path in secrets.iter().map(|(path, _)| path.as_path()).chain([output]) {
-        if path.symlink_metadata().is_ok() {
-            let failure = Failure::usage(format!("`{}` is there already", path.display()));
-            return Err(failure.hint("choose another `-o`; nothing has been written"));
+    if output.symlink_metadata().is_ok() {
+        let failure = Failure::usage(format!("`{}` is there already", output.display()));
+        return Err(failure.hint("choose another `-o`; nothing has been written"));
+    }
+    let mut secrets: Vec<(PathBuf, &str)> = Vec::new();
+    for secret in &import.secrets {
+        let path = output.with_file_name(&secret.file);
+        match path.symlink_metadata() {
+            Err(_) => secrets.push((path, &secret.content)),
+            Ok(found) if found.is_file() && has(&path, &secret.content) => {}
+            Ok(_) => {
+                let message = format!("`{}` is there already, with something else", path.display());
+                return Err(Failure::usage(message).hint(
+                    "move it away, or choose an `-o` in another folder: secrets go beside the site file; nothing has been written",
+                ));
+            }
         }
     }
     let mut written: Vec<&Path> = Vec::new();
@@ -76,6 +89,26 @@ pub fn write_import(import: &Import, output: &Path) -> Result<(), Failure> {
         written.push(path);
     }
     Ok(())
+}
+
+/// Prints an imported site file, and what became of each key beside it.
+pub fn print_import(import: &Import, json: bool) -> anyhow::Result<()> {
+    if json {
+        let failure = Failure::usage("the site file and `--json` both want standard output");
+        return Err(failure.hint("name a file with `-o`, or leave `--json` out").into());
+    }
+    if let Some(secret) = import.secrets.first() {
+        let message = format!("the old file has secrets, such as that of `{}`", secret.file);
+        return Err(Failure::usage(message)
+            .hint("name a file with `-o`: secrets go to files of their own beside it")
+            .into());
+    }
+    note(&fate_table(import));
+    Ok(print_line(import.toml.trim_end())?)
+}
+
+fn has(path: &Path, content: &str) -> bool {
+    text(path).is_ok_and(|found| found == content.as_bytes())
 }
 
 /// All of it is for its owner alone; a site file may name what an attacker would like to know.

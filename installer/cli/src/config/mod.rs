@@ -4,20 +4,25 @@ mod files;
 mod listing;
 mod old;
 
-pub use files::{read, read_if_there, read_old, replace, write_import};
+pub use files::{print_import, read, read_if_there, read_old, replace, write_import};
 pub use listing::{Listing, Row};
 pub use old::{fate_table, fates};
 
 use serde_json::{Value, json};
+use std::path::Path;
 use stratus_sections::Invalid;
 
-/// The problems of a file as data.
-pub fn problems(report: &Invalid, text: &str) -> Value {
+/// The problems of a file as data; a good file has none.
+pub fn problems(file: &Path, report: &Invalid) -> Value {
     let one = |problem: &stratus_sections::Problem| {
-        let before = text.get(..problem.span.start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        json!({ "line": line, "column": column, "message": problem.message, "cure": problem.cure })
+        let (line, column) = report.place(problem);
+        json!({
+            "file": file,
+            "line": line,
+            "column": column,
+            "message": problem.message,
+            "cure": problem.cure,
+        })
     };
     json!({ "problems": report.problems().iter().map(one).collect::<Vec<_>>() })
 }

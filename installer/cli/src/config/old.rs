@@ -10,7 +10,8 @@ pub fn fate_table(import: &Import) -> String {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["LINE", "OLD KEY", "VALUE", "BECAME"]);
     for fate in &import.fates {
-        table.add_row([fate.line.to_string(), shown(&fate.key), shown(&fate.value), end(fate)]);
+        let (key, value) = (cut(&shown(&fate.key)), cut(&shown(&fate.value)));
+        table.add_row([fate.line.to_string(), key, value, end(fate)]);
     }
     table.to_string()
 }
@@ -41,6 +42,14 @@ pub fn fates(import: &Import) -> Value {
         "notes": notes.collect::<Vec<_>>(),
         "secrets": import.secrets.iter().map(|s| &s.file).collect::<Vec<_>>(),
     })
+}
+
+/// What fits into a column; whole values are in the new file.
+fn cut(text: &str) -> String {
+    const MOST: usize = 120;
+    let mut characters = text.chars();
+    let start: String = characters.by_ref().take(MOST).collect();
+    if characters.next().is_none() { start } else { format!("{start}…") }
 }
 
 /// One line, without anything a terminal would act on.

@@ -36,7 +36,7 @@ pub async fn apply(choices: &Choices) -> Result<Exit> {
         return Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed });
     }
     print_line(&shown(&world, choices))?;
-    if !agreed(choices, "Do this?")? {
+    if !agreed(choices, "Do this?", "what `plan` shows is what you want")? {
         return Ok(Exit::Changes);
     }
     leave_out(&mut world, &refused);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use stratus_execute::scripts::{after_image, left_as};
 use stratus_plan::facts::{Facts, HostFacts, HostReport, PathKind};
 use stratus_plan::plan::{Planned, State};
-use stratus_plan::step::{Step, Unit};
+use stratus_plan::step::{Network, Step, Unit};
 use stratus_site::{HostName, Site};
 use stratus_terminal::{Exit, note, print_json, print_line};
 
@@ -81,10 +81,7 @@ fn of_step(told: &HostFacts, planned: &Planned) -> Option<(String, Vec<String>)>
         Step::Secret { path, .. } | Step::SecretFile { path, .. } | Step::SshKey { path, .. } => {
             of_path(told, path, noted(&planned.step)?, lines)?
         }
-        Step::Network(network) => network.files.iter().find_map(|file| {
-            let noted = noted(&Step::File(file.clone()))?;
-            of_path(told, &file.path, noted, &[])
-        })?,
+        Step::Network(network) => of_network(told, network)?,
         Step::Group { name, .. } => {
             as_wanted(told, planned)?;
             of_account("group", name, told.groups.contains_key(name))
@@ -117,6 +114,16 @@ fn as_wanted(told: &HostFacts, planned: &Planned) -> Option<()> {
 fn of_account(word: &str, name: &str, there: bool) -> String {
     let what = if there { "changed" } else { "removed" };
     format!("the {word} {name} {what} by hand")
+}
+
+/// The host compares these itself: the name of one is only known once its interfaces are.
+fn of_network(told: &HostFacts, network: &Network) -> Option<String> {
+    let edited = network.files.iter().filter_map(|file| {
+        let there = told.edited_network.get(&file.path)?;
+        Some(format!("{} {} by hand", file.path, if *there { "changed" } else { "removed" }))
+    });
+    let edited: Vec<String> = edited.collect();
+    (!edited.is_empty()).then(|| edited.join(", "))
 }
 
 fn of_path(told: &HostFacts, path: &str, noted: &str, lines: &[String]) -> Option<String> {

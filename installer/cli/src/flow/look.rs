@@ -1,9 +1,10 @@
 //! Tasks that only look.
 
+use super::plan::{away, tell_away};
 use crate::choices::Choices;
 use crate::fleet::Fleet;
 use crate::gather;
-use crate::site_file::{Loaded, load, site};
+use crate::site_file::{Loaded, checked, load, site};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use std::path::Path;
@@ -12,14 +13,14 @@ use stratus_execute::bundle::{Part, write};
 use stratus_execute::drive::{Attention, run_well};
 use stratus_execute::host::{Deadlines, Work};
 use stratus_execute::redact::Redactor;
-use stratus_plan::facts::Facts;
+use stratus_plan::facts::{Facts, HostReport};
 use stratus_plan::{Finding, Severity};
 use stratus_site::Site;
 use stratus_terminal::{AtomicFile, Exit, note, print_json, print_line};
 
 /// Reads the site file and reports every problem.
 pub fn check(choices: &Choices) -> Result<Exit> {
-    let (site, _) = site(choices)?;
+    let site = checked(choices)?;
     let name = &site.general.name;
     note(&format!(
         "the site `{name}` is good: 1 front-end, {} nodes, {} networks",
@@ -29,7 +30,7 @@ pub fn check(choices: &Choices) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Asks the hosts and writes down what they say.
+/// Asks the hosts and writes down what they say. Exit code 5 when one was not reached.
 pub async fn facts(choices: &Choices, output: Option<&Path>) -> Result<Exit> {
     let (site, _) = site(choices)?;
     let fleet = Fleet::of(&site, choices)?;
@@ -39,10 +40,13 @@ pub async fn facts(choices: &Choices, output: Option<&Path>) -> Result<Exit> {
         Some(file) => AtomicFile::write(file, &serde_json::to_vec_pretty(&facts)?)
             .with_context(|| format!("cannot write `{}`", file.display()))?,
     }
-    Ok(Exit::Done)
+    let silent = away(&facts, fleet.hosts.keys());
+    tell_away(&silent);
+    Ok(if silent.is_empty() { Exit::Done } else { Exit::Unreachable })
 }
 
-/// Looks at the hosts for what would stand in the way. Exit code 1 when something must be mended.
+/// Looks at the hosts for what would stand in the way. Exit code 1 when something must be mended,
+/// 5 when that is only that hosts were not reached.
 pub async fn preflight(choices: &Choices) -> Result<Exit> {
     let loaded = load(choices)?;
     let fleet = Fleet::of(&loaded.site, choices)?;
@@ -56,8 +60,17 @@ pub async fn preflight(choices: &Choices) -> Result<Exit> {
     } else {
         print_line(&shown(&findings))?;
     }
-    let bad = findings.iter().any(|f| f.severity == Severity::Refuse);
-    Ok(if bad { Exit::Failed } else { Exit::Done })
+    let bad = || findings.iter().filter(|f| f.severity == Severity::Refuse).map(|f| &f.host);
+    let is_away = |host| match facts.hosts.get(host) {
+        Some(HostReport::Unreachable(silent)) => silent.away,
+        Some(HostReport::Known(_)) => false,
+        None => true,
+    };
+    Ok(match bad().next() {
+        None => Exit::Done,
+        Some(_) if bad().all(is_away) => Exit::Unreachable,
+        Some(_) => Exit::Failed,
+    })
 }
 
 /// What stands in the way on the hosts that are meant.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use stratus_mirror::{Error, MadePart, Signer, Wish};
+use stratus_plan::facts::HostReport;
 use stratus_plan::offline::{assumed, orders};
 use stratus_terminal::{Exit, Failure, note, print_line};
 
@@ -38,7 +39,9 @@ pub async fn mirror(choices: &Choices, mirroring: Mirroring) -> Result<Exit> {
         }
     };
     let orders = orders(site, &facts, &loaded.inputs).map_err(|reason| {
-        Failure::new(Exit::Failed, "what the hosts need is not known")
+        let silent = facts.hosts.values().any(|r| matches!(r, HostReport::Unreachable(_)));
+        let exit = if silent { Exit::Unreachable } else { Exit::Failed };
+        Failure::new(exit, "what the hosts need is not known")
             .because(reason)
             .hint("`--facts FILE` takes what `stratus-install facts` wrote; `--family debian-12` asks no host")
     })?;

@@ -77,7 +77,8 @@ pub async fn remove_node(choices: &Choices, name: &HostName, gone: bool) -> Resu
             .hint(format!("first `stratus-install drain-node {host}`; for a dead host `--gone`"))
             .into());
     }
-    if !agreed(choices, &format!("Take {host} out of the site?"))? {
+    let question = format!("Take {host} out of the site?");
+    if !agreed(choices, &question, &format!("{host} is to leave the site"))? {
         return Ok(Exit::Changes);
     }
     let world = World::of(choices, load(choices)?, vec![host.clone()]).await?;

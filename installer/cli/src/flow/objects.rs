@@ -15,7 +15,7 @@ use stratus_execute::journal::Ended;
 use stratus_opennebula::Client;
 use stratus_opennebula::converge::{Change, Convergence, Wanted, apply, converge, read_pools};
 use stratus_plan::content::sha256;
-use stratus_plan::facts::{Facts, HostReport};
+use stratus_plan::facts::{Facts, HostFacts, HostReport};
 use stratus_site::Site;
 use stratus_terminal::note;
 
@@ -48,6 +48,11 @@ impl ObjectPlan {
     /// Whether nothing is to do.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self, Self::Known { changes, refusals, .. } if changes.is_empty() && refusals.is_empty())
+    }
+
+    /// Whether oned said that something is to do.
+    pub(super) fn has_changes(&self) -> bool {
+        matches!(self, Self::Known { .. }) && !self.is_settled()
     }
 
     /// For people.
@@ -86,7 +91,10 @@ pub(super) async fn plan(
     if choices.facts.is_some() {
         return later("OpenNebula is asked when hosts are", &wanted);
     }
-    if !runs(site, facts) {
+    let Some(HostReport::Known(frontend)) = facts.hosts.get(&site.frontend.host) else {
+        return later("OpenNebula is asked when its host is reached", &wanted);
+    };
+    if !runs(frontend) {
         return later("OpenNebula's daemon does not run yet", &wanted);
     }
     match converged(site, fleet, &wanted).await {
@@ -164,9 +172,8 @@ pub(super) async fn converged(
     Ok((client, convergence))
 }
 
-fn runs(site: &Site, facts: &Facts) -> bool {
-    let Some(HostReport::Known(told)) = facts.hosts.get(&site.frontend.host) else { return false };
-    told.units.get("opennebula.service").is_some_and(|u| u.active == "active")
+fn runs(frontend: &HostFacts) -> bool {
+    frontend.units.get("opennebula.service").is_some_and(|u| u.active == "active")
 }
 
 fn known(convergence: &Convergence) -> ObjectPlan {

@@ -2,7 +2,7 @@
 
 use super::look::journal_work;
 use crate::choices::Choices;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, host_failure};
 use crate::site_file::site;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -36,7 +36,7 @@ pub async fn status(choices: &Choices) -> Result<Exit> {
     let fleet = Fleet::of(&site, choices)?;
     let output = run_well(&*fleet.frontend(&site), &journal_work(READ), &Attention::none()).await;
     fleet.tell_learned_keys();
-    let output = output?;
+    let output = output.map_err(host_failure)?;
     let mut runs = Vec::new();
     for journal in output.stdout.split(|b| *b == 1).skip(1) {
         runs.extend(shown(&read(journal)?));

@@ -19,7 +19,8 @@ use stratus_terminal::{Exit, note, print_line};
 pub async fn uninstall(choices: &Choices) -> Result<Exit> {
     let world = World::of(choices, load(choices)?, choices.limit.clone()).await?;
     let hosts = world.plan.hosts.len();
-    if !agreed(choices, &format!("Give {hosts} hosts back as they were before Stratus?"))? {
+    let question = format!("Give {hosts} hosts back as they were before Stratus?");
+    if !agreed(choices, &question, "these hosts are to become what they were before Stratus")? {
         return Ok(Exit::Changes);
     }
     let session = Session::begin(&world, "uninstall").await?;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use serde::Serialize;
 use stratus_execute::verify::{self, Daemon, Verdict};
+use stratus_plan::facts::{Facts, HostReport};
 use stratus_plan::promise::Promise;
 use stratus_plan::promises;
 use stratus_site::{HostName, NetworkName, Site};
@@ -45,8 +46,11 @@ pub struct Pick {
 /// Looks at what the site promises, each from where it matters. Exit code 1 when something is not
 /// kept or could not be looked at.
 pub async fn verify(choices: &Choices, pick: &Pick, report: &Report) -> Result<Exit> {
-    let (site, fleet, promises) = promised(choices, pick).await?;
-    let outcomes = look(&site, &fleet, &promises).await;
+    let (site, fleet, promises, facts) = promised(choices, pick).await?;
+    let mut outcomes = look(&site, &fleet, &promises).await;
+    for outcome in &mut outcomes {
+        of_silent(outcome, &facts);
+    }
     if let Some(file) = &report.junit {
         AtomicFile::write(file, junit(&site.general.name, &outcomes).as_bytes())
             .with_context(|| format!("cannot write `{}`", file.display()))?;
@@ -62,7 +66,7 @@ pub async fn verify(choices: &Choices, pick: &Pick, report: &Report) -> Result<E
 
 /// The names and sentences of the promises; nothing is looked at.
 pub async fn list(choices: &Choices, pick: &Pick) -> Result<Exit> {
-    let (_, _, promises) = promised(choices, pick).await?;
+    let (_, _, promises, _) = promised(choices, pick).await?;
     if choices.json {
         print_json(&promises)?;
         return Ok(Exit::Done);
@@ -75,7 +79,7 @@ pub async fn list(choices: &Choices, pick: &Pick) -> Result<Exit> {
 }
 
 /// The promises of the hosts that are meant, with these names.
-async fn promised(choices: &Choices, pick: &Pick) -> Result<(Site, Fleet, Vec<Promise>)> {
+async fn promised(choices: &Choices, pick: &Pick) -> Result<(Site, Fleet, Vec<Promise>, Facts)> {
     let (site, _) = site(choices)?;
     let fleet = Fleet::of(&site, choices)?;
     let facts = gather::facts(&site, &fleet, choices).await?;
@@ -92,7 +96,7 @@ async fn promised(choices: &Choices, pick: &Pick) -> Result<(Site, Fleet, Vec<Pr
         let failure = Failure::usage("no test is left of those that are meant");
         return Err(failure.hint("`--list` shows the tests of this site").into());
     }
-    Ok((site, fleet, promises))
+    Ok((site, fleet, promises, facts))
 }
 
 /// Whether each name is of some promise.
@@ -136,6 +140,19 @@ fn outcome(result: verify::Result) -> Outcome {
     Outcome { id, host: from.to_string(), promise: text, word, reason, cure }
 }
 
+/// Where a host is not reached, that is the trouble: what to do about the promise itself is for a
+/// host that says something.
+fn of_silent(outcome: &mut Outcome, facts: &Facts) {
+    let of = facts.hosts.iter().find(|(host, _)| host.as_str() == outcome.host);
+    let Some((host, HostReport::Unreachable(silent))) = of else { return };
+    if outcome.word != "kept" {
+        outcome.word = "not seen";
+        outcome.reason = format!("{host} was not reached: {}", silent.reason);
+        let cure = silent.cure.clone();
+        outcome.cure = cure.unwrap_or_else(|| "see that `ssh` reaches it".to_owned());
+    }
+}
+
 fn shown(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     for o in outcomes {
@@ -176,7 +193,27 @@ impl Daemon for Away {
 
 #[cfg(test)]
 mod tests {
-    use super::is_named;
+    use super::*;
+    use stratus_plan::facts::Unreachable;
+
+    #[test]
+    fn what_was_not_seen_for_want_of_a_host_is_cured_by_reaching_it() {
+        let silent =
+            Unreachable { reason: "no route".into(), cure: Some("plug it in".into()), away: true };
+        let report = HostReport::Unreachable(silent);
+        let facts = Facts { hosts: [("front".parse().unwrap(), report)].into() };
+        let of = |host: &str, word| {
+            let (id, promise) = ("one:port".to_owned(), "oned listens".to_owned());
+            let cure = "look at /var/log/one/oned.log".to_owned();
+            let reason = String::new();
+            let mut o = Outcome { id, host: host.to_owned(), promise, word, reason, cure };
+            of_silent(&mut o, &facts);
+            (o.word, o.cure)
+        };
+        assert_eq!(of("front", "not kept"), ("not seen", "plug it in".to_owned()));
+        assert_eq!(of("other", "not kept").0, "not kept");
+        assert!(of("front", "kept").1.contains("oned.log"));
+    }
 
     #[test]
     fn a_star_stands_for_anything_and_nothing_else_does() {

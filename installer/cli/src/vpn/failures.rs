@@ -13,6 +13,14 @@ pub(super) fn failed(error: Error) -> Failure {
         Error::OtherSite { .. } => Failure::usage(message)
             .hint("name the right site file with --config, or another folder with --directory"),
         Error::Address(_) => Failure::usage(message),
+        Error::NoBridge => Failure::usage(message)
+            .hint("name the bridge in [nodes] or in the network that burst nodes join"),
+        Error::OfHost { .. } => {
+            Failure::usage(message).hint("choose another name for the burst node")
+        }
+        Error::LocksOut { .. } => Failure::new(Exit::Refused, message).hint(
+            "if its key leaked: `stratus-vpn rotate server --force`, and a new bundle for each node",
+        ),
         Error::Register(error) => refused(&error, message),
         Error::Folder(error) => folder(&error, message),
         Error::Certificate(_) | Error::Unreadable { .. } => Failure::new(Exit::Failed, message),
@@ -21,8 +29,9 @@ pub(super) fn failed(error: Error) -> Failure {
 
 fn refused(error: &RegisterError, message: String) -> Failure {
     match error {
-        RegisterError::Known(name) => Failure::usage(message)
-            .hint(format!("`stratus-vpn renew {name}` makes a new certificate")),
+        RegisterError::Known(name) => {
+            Failure::usage(message).hint(format!("`stratus-vpn renew {name}` gives it new keys"))
+        }
         RegisterError::Unknown(_) => Failure::usage(message).hint("`stratus-vpn list` shows all"),
         RegisterError::TooLong(_) | RegisterError::Taken { .. } => Failure::usage(message),
         RegisterError::Full { .. } => Failure::new(Exit::Failed, message)

@@ -64,7 +64,7 @@ pub fn status(options: &Options, to: Option<&Path>) -> Result<Exit> {
     match to {
         Some(file) => write(&report, file)?,
         None if options.json => print_json(&report)?,
-        None => show(&report)?,
+        None => show(&report, "CONNECTED SINCE")?,
     }
     match asked {
         Ok(()) => Ok(Exit::Done),
@@ -75,7 +75,7 @@ pub fn status(options: &Options, to: Option<&Path>) -> Result<Exit> {
     }
 }
 
-fn write(report: &Report, file: &Path) -> Result<()> {
+pub(super) fn write(report: &Report, file: &Path) -> Result<()> {
     let text = serde_json::to_vec(report)?;
     AtomicFile::write(file, &text).map_err(|error| {
         let message = format!("cannot write `{}`", file.display());
@@ -83,7 +83,7 @@ fn write(report: &Report, file: &Path) -> Result<()> {
     })
 }
 
-fn ask(options: &Options, seen: &mut Seen) -> Result<(), ManagementError> {
+pub(super) fn ask(options: &Options, seen: &mut Seen) -> Result<(), ManagementError> {
     let mut server = Management::connect(&options.socket())?;
     seen.connected = Some(connected(&server.status()?));
     seen.events = events(&server.log()?);
@@ -91,7 +91,7 @@ fn ask(options: &Options, seen: &mut Seen) -> Result<(), ManagementError> {
 }
 
 /// What the server noted about join tokens.
-fn notes(options: &Options, register: &Register) -> Result<Seen> {
+pub(super) fn notes(options: &Options, register: &Register) -> Result<Seen> {
     let mut seen = Seen::default();
     let folder = options.notes();
     for certificate in register.clients.values().flat_map(|client| &client.certificates) {
@@ -106,20 +106,12 @@ fn notes(options: &Options, register: &Register) -> Result<Seen> {
     Ok(seen)
 }
 
-fn show(report: &Report) -> Result<()> {
+/// Prints a report; `since` is what the beginning of a session is called.
+pub(super) fn show(report: &Report, since: &str) -> Result<()> {
     for sentence in &report.attention {
         warn(sentence);
     }
-    let head = [
-        "NAME",
-        "ADDRESS",
-        "CONNECTED SINCE",
-        "FROM",
-        "IN",
-        "OUT",
-        "CERTIFICATE UNTIL",
-        "LAST ERROR",
-    ];
+    let head = ["NAME", "ADDRESS", since, "FROM", "IN", "OUT", "CERTIFICATE UNTIL", "LAST ERROR"];
     let mut table = new_table(&head);
     for client in &report.clients {
         table.add_row(row(client));
@@ -153,14 +145,14 @@ fn row(client: &ClientReport) -> Vec<String> {
     ]
 }
 
-fn new_table(head: &[&str]) -> Table {
+pub(super) fn new_table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head.to_vec());
     table
 }
 
-fn day(at: Timestamp) -> String {
+pub(super) fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 

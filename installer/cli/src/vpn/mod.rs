@@ -1,8 +1,11 @@
 //! The overlay of burst nodes: what `stratus-vpn` does. What decides is in `stratus-overlay`.
 
 mod failures;
+mod hosts;
 mod look;
+pub mod wireguard;
 
+pub use hosts::{Places, forget, register};
 pub use look::{list, status};
 
 use crate::site_file;
@@ -53,6 +56,7 @@ impl Options {
         })?;
         Ok(Place {
             server: text(self.directory.join("server"))?,
+            names: text(self.directory.join("names"))?,
             runtime: text(self.runtime.clone())?,
             joined: text(self.directory.join("joined"))?,
             account: self.account.clone(),
@@ -236,11 +240,18 @@ pub struct BundleChoice<'a> {
     pub token_validity: Duration,
     /// Where to; standard output where absent.
     pub output: Option<&'a Path>,
+    /// The file with the key that the front-end logs in with on a node that becomes a host.
+    pub frontend_key: &'a Path,
 }
 
 /// `bundle`: what a node boots from.
 pub fn bundle(options: &Options, choice: BundleChoice<'_>) -> Result<Exit> {
+    let (own, vpn) = site(options)?;
+    let software = hosts::software(&own, &vpn, &choice)?;
     let bundle: Bundle = with(options, |overlay, now| {
+        if let Some(software) = software {
+            overlay.bring(software);
+        }
         overlay.bundle(
             choice.name,
             choice.form,
@@ -251,14 +262,7 @@ pub fn bundle(options: &Options, choice: BundleChoice<'_>) -> Result<Exit> {
         )
     })?;
     if let Some(output) = choice.output {
-        let written = AtomicFile::create_private(output).and_then(|mut file| {
-            std::io::Write::write_all(&mut file, bundle.text.as_bytes())?;
-            file.commit()
-        });
-        written.map_err(|error| {
-            let message = format!("cannot write `{}`", output.display());
-            Failure::new(Exit::Failed, message).because(error)
-        })?;
+        save(output, &bundle.text)?;
     }
     if options.json {
         let text = choice.output.is_none().then_some(bundle.text.as_str());
@@ -276,6 +280,18 @@ pub fn bundle(options: &Options, choice: BundleChoice<'_>) -> Result<Exit> {
         None => warn("whoever has this file is the node; it has no join token"),
     }
     Ok(Exit::Done)
+}
+
+/// Writes a bundle to a file that only its owner may read.
+fn save(output: &Path, text: &str) -> Result<()> {
+    let written = AtomicFile::create_private(output).and_then(|mut file| {
+        std::io::Write::write_all(&mut file, text.as_bytes())?;
+        file.commit()
+    });
+    written.map_err(|error| {
+        let message = format!("cannot write `{}`", output.display());
+        Failure::new(Exit::Failed, message).because(error).into()
+    })
 }
 
 /// What is to be exchanged.

@@ -15,7 +15,7 @@ use futures_util::stream::{self, StreamExt};
 use parts::Sections;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use stratus_plan::facts::{Facts, HostFacts, HostReport, Questions, Reach, Unreachable};
+use stratus_plan::facts::{Facts, HostFacts, HostReport, Questions, Reach};
 
 /// Longest content of a file that is told.
 const CONTENT: usize = 64 << 10;
@@ -196,10 +196,7 @@ pub async fn all(
             });
             let report = match parsed {
                 Ok(facts) => HostReport::Known(Box::new(facts)),
-                Err(error) => HostReport::Unreachable(Unreachable {
-                    reason: error.trouble.to_string(),
-                    cure: Some(error.cure()),
-                }),
+                Err(error) => HostReport::Unreachable(error.into()),
             };
             (host.name().clone(), report)
         }

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use stratus_plan::facts::{
-    Feature, HostFacts, NetworkTool, OsRelease, Questions, UnitFacts, UserFacts,
+    Feature, HostFacts, NetworkTool, OsRelease, Questions, SelinuxFacts, UnitFacts, UserFacts,
 };
 
 /// An answer taken apart.
@@ -111,6 +111,7 @@ pub(super) fn features(sections: &Sections<'_>, facts: &mut HostFacts) {
     facts.features.insert(Feature::Kvm, has("kvm"));
     facts.features.insert(Feature::NfsClient, has("nfs"));
     facts.features.insert(Feature::NfsServer, has("nfsd"));
+    facts.features.insert(Feature::WireGuardProgram, has("wireguard-go"));
     if !has("tried") {
         return;
     }
@@ -204,6 +205,11 @@ pub(super) fn lists(
     }
     facts.seen = notes(&sections.text("seen"));
     facts.after = notes(&sections.text("after"));
+    facts.selinux = selinux(&sections.text("selinux"));
+    let edited = sections.text("network");
+    let edited = edited.lines().filter_map(|line| line.split_once(' '));
+    facts.edited_network =
+        edited.map(|(state, path)| (path.to_owned(), state == "there")).collect();
     for line in sections.text("listening").lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let port = words.get(3).and_then(|a| a.rsplit_once(':')).and_then(|(_, p)| p.parse().ok());
@@ -215,6 +221,13 @@ pub(super) fn lists(
     let known: BTreeSet<String> = sections.text("databases").lines().map(str::to_owned).collect();
     facts.databases = known.intersection(&questions.databases).cloned().collect();
     Ok(())
+}
+
+/// What is enforcing, and a boolean as selinuxfs has it: its value now and the one to come.
+fn selinux(text: &str) -> Option<SelinuxFacts> {
+    let mut lines = text.lines();
+    (lines.next()? == "enforcing")
+        .then(|| SelinuxFacts { nfs_machines: lines.next().is_some_and(|l| l.starts_with('1')) })
 }
 
 /// `digest name` on each line.

@@ -43,6 +43,7 @@ for kind in nfs nfsd; do
     # Would it load? Nothing is loaded by asking.
     ! modprobe -n -q $kind 2> /dev/null || echo $kind
 done
+if have wireguard-go; then echo wireguard-go; fi
 if have unshare && have ip; then
     unshare -n sh -c '
         echo tried
@@ -57,6 +58,12 @@ END
         if command -v nft > /dev/null && nft add table inet stratus 2> /dev/null; then echo snft; fi
     ' 2> /dev/null
     if have nft; then echo nft-there; fi
+fi
+
+section selinux
+if [ "$(cat /sys/fs/selinux/enforce 2> /dev/null)" = 1 ]; then
+    echo enforcing
+    cat /sys/fs/selinux/booleans/virt_use_nfs 2> /dev/null
 fi
 
 section links
@@ -120,5 +127,17 @@ for file in /var/lib/stratus/installer/after/*; do
     [ -f "$file" ] || continue
     read -r digest < "$file" && printf '%s %s\n' "$digest" "${file##*/}"
 done
+section network
+# Some of their names nobody could ask for before the interfaces were known.
+if [ -r /var/lib/stratus/installer/network/kept ]; then
+    while read -r key path; do
+        { read -r noted < "/var/lib/stratus/installer/after/$key"; } 2> /dev/null || continue
+        if [ ! -f "$path" ]; then
+            printf 'gone %s\n' "$path"
+        elif [ "$(sha256sum < "$path" | cut -c1-64)" != "$noted" ]; then
+            printf 'there %s\n' "$path"
+        fi
+    done < /var/lib/stratus/installer/network/kept
+fi
 section listening
 ss -Hltnp 2> /dev/null

@@ -4,6 +4,7 @@
 # start does.
 N="$S/network"
 differs=
+by_hand=
 
 # network_begin LENGTH DIGEST: takes the program.
 network_begin() {
@@ -31,19 +32,38 @@ keep_old() {
     if [ -e "$2" ] || [ -L "$2" ]; then cp -pP -- "$2" "$N/new/$1.old"; fi
 }
 
+# keep_changed KEY PATH: what was changed by hand since the installer put it there, or came back after
+# it was put aside, stays beside it. As a hidden file: some of these tools read every other one in a
+# folder, whatever its name ends with.
+keep_changed() {
+    [ -f "$2" ] && [ ! -L "$2" ] && [ -e "$S/before/$1" ] || return 0
+    if [ -f "$S/after/$1" ]; then
+        [ "$(digest "$2")" != "$(cat "$S/after/$1")" ] || return 0
+    elif [ -f "$S/before/$1/content" ]; then
+        # As it was before us, which is kept already; or a run was cut off before its end.
+        ! cmp -s -- "$2" "$S/before/$1/content" || return 0
+    fi
+    keep_beside "$2" "$(folder_of "$2")/.${2##*/}.stratus-orig"
+    by_hand="$by_hand (as it was changed by hand: $original)"
+}
+
 # stage NUMBER PATH MODE OWNER GROUP KEY LENGTH DIGEST
 stage() {
     receive "$7" "$8" "$N/new/$1.new"
     chown "$4:$5" "$N/new/$1.new"
     chmod "$3" "$N/new/$1.new"
+    if ! cmp -s "$N/new/$1.new" "$2"; then
+        differs=1
+        keep_changed "$6" "$2"
+    fi
     keep_old "$1" "$2" "$6"
-    cmp -s "$N/new/$1.new" "$2" || differs=1
 }
 
 # stage_before NUMBER PATH KEY: the file as it was before us.
 stage_before() {
     record="$S/before/$3"
     [ -f "$record/kind" ] || return 0
+    keep_changed "$3" "$2"
     printf '%s' "$2" > "$N/new/$1.path"
     if [ -e "$2" ] || [ -L "$2" ]; then cp -pP -- "$2" "$N/new/$1.old"; fi
     case $(cat "$record/kind") in
@@ -56,6 +76,7 @@ stage_before() {
 # aside NUMBER PATH KEY
 aside() {
     [ -e "$2" ] || [ -L "$2" ] || return 0
+    keep_changed "$3" "$2"
     keep_old "$1" "$2" "$3"
     differs=1
 }
@@ -88,7 +109,7 @@ switch_network() {
         cat "$N/reverted/log" "$N/pending/log" >&2 2>/dev/null || :
         die "the new network did not come up; the old one is back"
     }
-    changed "network: $2"
+    changed "network: $2$by_hand"
 }
 
 # confirm_network NAME DIGEST: over a new connection. The digest of the confirmed files is kept.

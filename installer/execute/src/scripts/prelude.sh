@@ -120,6 +120,19 @@ receive() {
     }
 }
 
+# keep_beside PATH ORIGINAL: a copy of a file that is replaced, unless one like it is there. $original
+# names it.
+keep_beside() {
+    original=$2 count=1
+    while [ -e "$original" ]; do
+        if cmp -s -- "$1" "$original"; then return 0; fi
+        count=$((count + 1)) original="$2.$count"
+    done
+    cp -pP -- "$1" "$(beside "$original")"
+    sync "$(beside "$original")"
+    mv -fT -- "$(beside "$original")" "$original"
+}
+
 # keep_original KEY PATH: a file of somebody that is replaced stays beside ours: what was there before
 # us, and what was changed by hand since. $beside_it names it.
 keep_original() {
@@ -128,14 +141,7 @@ keep_original() {
     if [ -e "$S/before/$1" ]; then
         [ -f "$S/after/$1" ] && [ "$(digest "$2")" != "$(cat "$S/after/$1")" ] || return 0
     fi
-    original="$2.stratus-orig" count=1
-    while [ -e "$original" ]; do
-        if cmp -s -- "$2" "$original"; then return 0; fi
-        count=$((count + 1)) original="$2.stratus-orig.$count"
-    done
-    cp -pP -- "$2" "$(beside "$original")"
-    sync "$(beside "$original")"
-    mv -fT -- "$(beside "$original")" "$original"
+    keep_beside "$2" "$2.stratus-orig"
     [ ! -e "$S/before/$1" ] || beside_it=" (as it was changed by hand: $original)"
 }
 

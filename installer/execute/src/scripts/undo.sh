@@ -22,6 +22,7 @@ give_back() {
     done
     read_again
     undo_libvirt_network
+    undo_nfs_machines
     remove_packages
     remove_settings
     forget_keys

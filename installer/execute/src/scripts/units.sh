@@ -100,6 +100,13 @@ undo_unit() {
     rm -rf "$S/seen/$unit" "$S/after/unit:$unit" "$S/before/unit:$unit"
 }
 
+# holds ACTION: whether what it did is still so, where that is no file.
+holds() {
+    case $1 in
+    allow-nfs-machines) [ "$(getsebool virt_use_nfs 2>/dev/null)" = 'virt_use_nfs --> on' ] ;;
+    esac
+}
+
 # action NAME MAKES|- INPUT...: carries out do_NAME when its inputs are not those that it saw, or what
 # it makes is not there.
 action() {
@@ -107,7 +114,7 @@ action() {
     shift 2
     now=$(inputs_digest "$@")
     seen=$(cat "$S/seen/$name" 2>/dev/null) || :
-    if [ "$now" = "$seen" ]; then
+    if [ "$now" = "$seen" ] && holds "$name"; then
         if [ "$makes" = - ] || [ -e "$R$makes" ]; then return 0; fi
     fi
     "do_$(printf '%s' "$name" | tr - _)" "$@"
@@ -140,10 +147,23 @@ undo_libvirt_network() {
     rm -rf "$record"
 }
 
+# A boolean of SELinux as it was.
+undo_nfs_machines() {
+    record="$S/before/action:allow-nfs-machines"
+    [ -d "$record" ] || return 0
+    if have setsebool && grep -q -- '--> off$' "$record/info"; then
+        doing "setsebool -P virt_use_nfs off"
+        setsebool -P virt_use_nfs off
+        changed "virt_use_nfs is off, as before"
+    fi
+    rm -rf "$record" "$S/seen/allow-nfs-machines"
+}
+
 do_refresh_packages() { refresh; }
 do_reload_units() { doing "systemctl daemon-reload"; systemctl daemon-reload; }
 do_export_shares() { doing "exportfs -ra"; exportfs -ra; }
-do_load_sysctl() { doing "sysctl --system"; sysctl --system > /dev/null; }
+# Not --system: a setting of somebody else's that the kernel refuses is none of ours.
+do_load_sysctl() { doing "sysctl -p $1"; sysctl -p "$R$1" > /dev/null; }
 do_remove_libvirt_network() {
     doing "virsh net-destroy default"
     if virsh net-info default > /dev/null 2>&1; then
@@ -161,12 +181,26 @@ do_load_firewall() {
     for input in "$@"; do doing "nft -f $input"; nft -f "$R$input"; done
 }
 do_sync_remotes() { doing "onehost sync"; runuser -u oneadmin -- onehost sync --force; }
-do_make_overlay() {
+# The overlay has one mode at a time, and what each of the two saw is forgotten by the other: a site
+# that changes back has everything made again.
+do_make_overlay() { make_overlay "$@"; rm -f "$S/seen/make-wireguard"; }
+do_make_wireguard() { make_overlay "$@"; rm -f "$S/seen/make-overlay"; }
+make_overlay() {
     # Both do nothing where nothing is to be done; names and addresses of nodes are no secrets.
     for verb in init add; do
         doing "stratus-vpn $verb"
         stratus-vpn $verb --config "$R$1" --directory "$R/var/lib/stratus/vpn" < /dev/null >&2
     done
+}
+do_allow_nfs_machines() {
+    have getsebool && have setsebool ||
+        die "there is no getsebool or setsebool on this host; install libselinux-utils and policycoreutils and run it again"
+    if keep action:allow-nfs-machines; then
+        getsebool virt_use_nfs > "$B/info"
+        kept action:allow-nfs-machines
+    fi
+    doing "setsebool -P virt_use_nfs on"
+    setsebool -P virt_use_nfs on
 }
 do_restore_labels() {
     have restorecon || return 0

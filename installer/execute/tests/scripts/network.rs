@@ -193,6 +193,39 @@ fn undone_the_old_files_are_back() {
     assert!(!is_new(&bench));
 }
 
+/// Under a hidden name: ifupdown's `source` and `NetworkManager` read every other file of a folder.
+#[test]
+fn what_was_changed_by_hand_stays_beside_what_takes_its_place() {
+    let bench = host(true);
+    bench.apply(&step());
+    bench.confirm(&step());
+    let folder = bench.at("/etc/systemd/network");
+    let kept = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    // What was there before us is in the record, and nowhere else.
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+    bench.put("/etc/systemd/network/20-br0.netdev", "by hand\n");
+    bench.put("/etc/systemd/network/05-other.network", "in the way again\n");
+    let said = bench.apply(&step());
+    assert!(said.stdout.contains(".20-br0.netdev.stratus-orig)"), "{}", said.stdout);
+    assert_eq!(kept(".20-br0.netdev.stratus-orig").unwrap(), "by hand\n");
+    assert_eq!(kept(".05-other.network.stratus-orig").unwrap(), "in the way again\n");
+    // The same again, because nobody confirmed it, is one copy; something else is another one.
+    time_is_up(&bench);
+    bench.apply(&step());
+    bench.confirm(&step());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+    bench.put("/etc/systemd/network/20-br0.netdev", "by another hand\n");
+    bench.apply(&step());
+    bench.confirm(&step());
+    assert_eq!(kept(".20-br0.netdev.stratus-orig.2").unwrap(), "by another hand\n");
+    assert!(is_new(&bench));
+    bench.put("/etc/systemd/network/10-eth0.network", "at last\n");
+    bench.undo();
+    bench.confirm(&step());
+    assert_eq!(kept(".10-eth0.network.stratus-orig").unwrap(), "at last\n");
+    assert!(!is_new(&bench));
+}
+
 #[test]
 fn a_link_among_the_files_comes_back_as_a_link() {
     let bench = host(true);

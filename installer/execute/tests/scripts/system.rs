@@ -216,6 +216,47 @@ fn an_overlay_is_made_anew_when_the_site_file_changes_or_it_is_gone() {
     assert_ne!(bench.run(&bench.work(&step)).status, 0);
 }
 
+/// The settings are what they were, and the other mode's files are in between.
+#[test]
+fn an_overlay_is_made_again_when_its_mode_changes_back() {
+    let bench = Bench::new();
+    let files =
+        "mkdir -p \"$5/server\"; touch \"$5/server/server.conf\" \"$5/server/wg-stratus.conf\"";
+    bench.program("stratus-vpn", files);
+    bench.put("/etc/stratus/stratus.toml", "[vpn]\n");
+    for action in [Action::MakeOverlay, Action::MakeWireguard, Action::MakeOverlay] {
+        let inputs = ["/etc/stratus/stratus.toml".to_owned()].into();
+        bench.apply_twice(&Step::Action { action, inputs });
+        assert_eq!(bench.calls().len(), 2, "{action:?}");
+    }
+}
+
+/// With stand-ins of its two programs: no host of the bench has SELinux.
+#[test]
+fn a_boolean_of_selinux_is_set_once_set_again_and_given_back() {
+    let bench = Bench::new();
+    let value = bench.root().join("boolean");
+    fs::write(&value, "off").unwrap();
+    let get = format!("echo \"virt_use_nfs --> $(cat {})\"", value.display());
+    bench.program("getsebool", &get);
+    bench.program("setsebool", &format!("printf %s \"$3\" > {}", value.display()));
+    let step = Step::Action { action: Action::AllowNfsMachines, inputs: [].into() };
+    bench.apply_twice(&step);
+    let sets = || bench.calls().into_iter().filter(|c| c.starts_with("setsebool")).count();
+    assert_eq!((sets(), fs::read_to_string(&value).unwrap().as_str()), (1, "on"));
+    // Somebody turned it off.
+    fs::write(&value, "off").unwrap();
+    bench.apply_twice(&step);
+    assert_eq!(sets(), 1);
+    assert_eq!(bench.undo().status, 0);
+    assert_eq!(fs::read_to_string(&value).unwrap(), "off");
+    // What was on before us stays.
+    fs::write(&value, "on").unwrap();
+    bench.apply_twice(&step);
+    assert_eq!(bench.undo().status, 0);
+    assert_eq!(fs::read_to_string(&value).unwrap(), "on");
+}
+
 #[test]
 fn a_firewall_with_a_mistake_is_not_loaded_at_all() {
     let bench = Bench::new();

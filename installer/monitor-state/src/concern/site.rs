@@ -1,4 +1,5 @@
-//! The rest of a site: reading it, storage, networks, its own services, the VPN.
+//! The rest of a site: reading it, storage, networks, its own services, the VPN,
+//! accounting.
 
 use super::{Found, Kind, Severity, full, short};
 use crate::fold::{Health, State};
@@ -9,6 +10,8 @@ use stratus_opennebula::{ImageState, NetworkState};
 const CERTIFICATE_DAYS: (i64, i64) = (30, 7);
 /// A report of the VPN older than this many seconds tells of another day.
 const REPORT: i64 = 600;
+/// The ledger is fed each hour; after so many seconds that was missed more than once.
+const FED: i64 = 3 * 3600;
 
 const READING: Kind =
     Kind { name: "reading", many: "things are wrong with reading", link: "/events" };
@@ -18,6 +21,8 @@ const NETWORKS: Kind =
     Kind { name: "networks", many: "networks need attention", link: "/networks" };
 const SERVICES: Kind =
     Kind { name: "services", many: "services or certificates need attention", link: "/images" };
+const USAGE: Kind =
+    Kind { name: "usage", many: "things about accounting need attention", link: "/usage" };
 const VPN: Kind = Kind { name: "vpn", many: "things about the VPN need attention", link: "/burst" };
 
 pub(super) fn collector(state: &State, found: &mut Found) {
@@ -130,7 +135,7 @@ pub(super) fn services(state: &State, found: &mut Found) {
                 cause,
                 Severity::Warn,
                 what,
-                "Correct `disks` in [monitor].",
+                "See that it is there; `data` and `disks` in [monitor] name such places, and the service makes `data` when it first starts.",
                 "/images",
             );
         }
@@ -188,5 +193,21 @@ pub(super) fn vpn(state: &State, found: &mut Found) {
         let cure = "`stratus-vpn status` on the VPN's host says more.";
         // Days that are left are counted down, and it stays the same cause.
         found.add(VPN, format!("vpn {}", general(told)), severity, what, cure, "/burst");
+    }
+}
+
+/// Whether the ledger is fed: each hour, as its timer has it.
+pub(super) fn usage(state: &State, found: &mut Found) {
+    let cure = "See `systemctl status stratus-accounting.service stratus-accounting.timer`.";
+    if let Some(fault) = &state.usage_fault {
+        let what = format!("The report of usage cannot be read: {fault}.");
+        found.add(USAGE, "usage", Severity::Warn, what, cure, "/usage");
+        return;
+    }
+    let Some(usage) = &state.usage else { return };
+    let age = found.now - usage.fed_at;
+    if state.clock_is_steady && age > FED {
+        let what = format!("Usage was last recorded {} hours ago.", age / 3600);
+        found.add(USAGE, "usage", Severity::Warn, what, cure, "/usage").since = usage.fed_at;
     }
 }

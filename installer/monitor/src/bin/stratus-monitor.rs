@@ -2,14 +2,13 @@
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratus_identity::{Scopes, Tokens};
+use stratus_identity::Scopes;
+use stratus_login::tokens;
 use stratus_monitor::{Service, Settings, status};
-use stratus_service::{Signals, block_on, settings};
-use stratus_terminal::{Exit, arguments, note, print_json, print_line, run_service};
+use stratus_service::{Signals, block_on, check, settings};
+use stratus_terminal::{Exit, arguments, print_json, print_line, run_service};
 
 /// Gives back what large pools took; docs/performance.md has figures of its use elsewhere.
 #[global_allocator]
@@ -50,7 +49,7 @@ enum Task {
     Check,
     /// The first screen as text. Exit code 1 where something is broken.
     Status,
-    /// Tokens for scripts. The service reads them at its start.
+    /// Tokens for scripts. A running service takes each change over at once.
     Token {
         #[command(subcommand)]
         task: TokenTask,
@@ -84,18 +83,17 @@ enum TokenTask {
 fn main() -> ExitCode {
     run_service(|| {
         let arguments: Arguments = arguments();
-        let settings = settings(&arguments.config, Settings::parse)?;
+        let (file, json) = (&arguments.config, arguments.json);
+        let what = "the sections [monitor] and [identity] are";
         match arguments.task.unwrap_or(Task::Serve) {
-            Task::Check => {
-                note("the sections [monitor] and [identity] are good");
-                Ok(Exit::Done)
-            }
+            Task::Check => check(file, Settings::load, what, json),
             Task::Serve => {
+                let settings = settings(file, Settings::load)?;
                 settings.log.start()?;
                 block_on(serve(settings))
             }
-            Task::Status => block_on(show(settings, arguments.json)),
-            Task::Token { task } => tokens(&settings, task),
+            Task::Status => block_on(show(settings(file, Settings::parse)?, json)),
+            Task::Token { task } => tokens(&settings(file, Settings::parse)?, task, json),
         }
     })
 }
@@ -121,24 +119,16 @@ async fn show(settings: Settings, json: bool) -> Result<Exit> {
     Ok(if broken { Exit::Failed } else { Exit::Done })
 }
 
-fn tokens(settings: &Settings, task: TokenTask) -> Result<Exit> {
+fn tokens(settings: &Settings, task: TokenTask, json: bool) -> Result<Exit> {
     std::fs::create_dir_all(&settings.data)
         .with_context(|| format!("cannot use `{}`", settings.data.display()))?;
-    let tokens = Tokens::open(&settings.data.join("tokens.json"))?;
+    let file = settings.data.join("tokens.json");
     match task {
         TokenTask::Create { owner, days, note } => {
-            let now = Timestamp::now();
-            let ends = now + SignedDuration::from_hours(24 * i64::from(days));
-            let made = tokens.create(&owner, Scopes::reading(), Some(ends), &note, now)?;
-            print_line(made.secret.expose_secret())?;
+            let wanted = tokens::Wanted { owner, scopes: Scopes::reading(), days, note };
+            block_on(tokens::create(&file, &settings.identity, &wanted, json))
         }
-        TokenTask::List => {
-            for token in tokens.list() {
-                let ends = token.expires.map_or_else(|| "never".to_owned(), |t| t.to_string());
-                print_line(&format!("{}\t{}\tends {ends}\t{}", token.id, token.owner, token.note))?;
-            }
-        }
-        TokenTask::Revoke { id } => tokens.revoke(&id)?,
+        TokenTask::List => tokens::list(&file, json),
+        TokenTask::Revoke { id } => tokens::revoke(&file, &id),
     }
-    Ok(Exit::Done)
 }

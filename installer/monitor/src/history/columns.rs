@@ -20,6 +20,9 @@ struct Owner {
     last: i64,
 }
 
+/// Who has which column, and since when, for those who read.
+pub(super) type Seats = BTreeMap<i32, (usize, i64)>;
+
 /// Who has which column.
 #[derive(Debug)]
 pub(super) struct Columns {
@@ -28,6 +31,8 @@ pub(super) struct Columns {
     next: usize,
     free: BTreeSet<usize>,
     changed: bool,
+    /// Whether somebody came or went since those who read were told.
+    moved: bool,
     saved: i64,
 }
 
@@ -44,6 +49,7 @@ impl Columns {
             next: 0,
             free: BTreeSet::new(),
             changed: false,
+            moved: false,
             saved: 0,
         };
         // A line that cannot be read loses the history of one series, not of all.
@@ -56,9 +62,14 @@ impl Columns {
         Ok(columns)
     }
 
-    /// The column of somebody, and since when it is theirs.
-    pub(super) fn find(&self, id: i32) -> Option<(usize, i64)> {
-        self.owners.get(&id).map(|owner| (owner.column, owner.begins))
+    /// Who has which column now.
+    pub(super) fn seats(&self) -> Seats {
+        self.owners.iter().map(|(id, owner)| (*id, (owner.column, owner.begins))).collect()
+    }
+
+    /// Whether that is other than when this was asked before.
+    pub(super) fn moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
     }
 
     /// The column of somebody who is seen now.
@@ -73,7 +84,7 @@ impl Columns {
         });
         // The figures of the step that is going on may be its last owner's.
         self.owners.insert(id, Owner { column, begins: at, last: at });
-        self.changed = true;
+        (self.changed, self.moved) = (true, true);
         column
     }
 
@@ -88,6 +99,7 @@ impl Columns {
             .filter(|(_, owner)| at - owner.last > KEEP)
             .map(|(id, _)| *id)
             .collect();
+        self.moved |= !gone.is_empty();
         for id in gone {
             self.free.extend(self.owners.remove(&id).map(|owner| owner.column));
         }

@@ -151,6 +151,11 @@ impl Ring {
                 continue;
             }
             fill(&file, &mut series, offset + (HEAD + column * slots * width) as u64)?;
+            // Another turn may have begun in its place meanwhile; its number is written first.
+            fill(&file, &mut head, offset)?;
+            if head != number.to_le_bytes() {
+                continue;
+            }
             let begins = number * i64::try_from(slots).unwrap_or(1) * self.shape.step;
             for (slot, bytes) in series.chunks_exact(width).enumerate() {
                 let at = begins + i64::try_from(slot).unwrap_or(0) * self.shape.step;

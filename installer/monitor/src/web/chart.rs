@@ -4,7 +4,6 @@ use crate::history::{Point, Series, Span};
 use crate::web::App;
 use serde::Serialize;
 use std::fmt::Write;
-use std::sync::PoisonError;
 
 /// Size of the drawing, in its own units.
 const WIDTH: f32 = 600.0;
@@ -55,9 +54,7 @@ pub(crate) fn span(word: &str) -> Span {
 /// The charts of a series. Where history cannot be read there are none.
 pub(crate) fn charts(app: &App, series: Series, span: Span, wanted: &[Wanted]) -> Vec<Chart> {
     let now = app.hub.state().at;
-    let history = app.hub.history.lock().unwrap_or_else(PoisonError::into_inner);
-    let points = history.as_ref().ok().and_then(|h| h.read(series, span, now).ok());
-    drop(history);
+    let points = app.hub.history.as_ref().ok().and_then(|h| h.read(series, span, now).ok());
     let points = thinned(&points.unwrap_or_default());
     if points.len() < 2 {
         return Vec::new();

@@ -55,8 +55,6 @@ struct Cell {
     id: i32,
     name: String,
     condition: &'static str,
-    /// A letter for those who see no colours.
-    letter: &'static str,
     /// Quarters of the fuller of processors and memory, 0 to 4.
     level: u32,
 }
@@ -128,29 +126,13 @@ fn fullness(host: &Host) -> u32 {
 }
 
 fn cells(state: &Site, hosts: &[&Host]) -> Vec<Cell> {
-    let cell = |host: &&Host| {
-        let condition = state.host_condition(host);
-        Cell {
-            id: host.id,
-            name: short(&host.name, 60),
-            condition,
-            letter: letter(condition),
-            level: (fullness(host) / 25).min(4),
-        }
+    let cell = |host: &&Host| Cell {
+        id: host.id,
+        name: short(&host.name, 60),
+        condition: state.host_condition(host),
+        level: (fullness(host) / 25).min(4),
     };
     hosts.iter().map(cell).collect()
-}
-
-fn letter(condition: &str) -> &'static str {
-    match condition {
-        "on" => "",
-        "error" => "!",
-        "silent" => "?",
-        "drains" => "D",
-        "drained" => "d",
-        "offline" => "×",
-        _ => "·",
-    }
 }
 
 fn row(state: &Site, host: &Host) -> Row {

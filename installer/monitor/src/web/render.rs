@@ -20,6 +20,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
     tera.add_raw_templates([
         ("base.html", include_str!("../../templates/base.html")),
         ("charts.html", include_str!("../../templates/charts.html")),
+        ("drawings.html", include_str!("../../templates/drawings.html")),
         ("overview.html", include_str!("../../templates/overview.html")),
         ("hosts.html", include_str!("../../templates/hosts.html")),
         ("host.html", include_str!("../../templates/host.html")),
@@ -30,6 +31,8 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         ("images.html", include_str!("../../templates/images.html")),
         ("burst.html", include_str!("../../templates/burst.html")),
         ("users.html", include_str!("../../templates/users.html")),
+        ("usage.html", include_str!("../../templates/usage.html")),
+        ("usage_user.html", include_str!("../../templates/usage_user.html")),
         ("events.html", include_str!("../../templates/events.html")),
         ("login.html", include_str!("../../templates/login.html")),
         ("account.html", include_str!("../../templates/account.html")),

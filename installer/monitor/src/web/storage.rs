@@ -10,7 +10,6 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use std::sync::PoisonError;
 use stratus_monitor_state::{Image, Viewer, image_words};
 
 /// Images on a page.
@@ -102,8 +101,7 @@ pub(super) async fn list(
 }
 
 fn history(app: &App) -> String {
-    let history = app.hub.history.lock().unwrap_or_else(PoisonError::into_inner);
-    match (&*history, &app.hub.state().history_fault) {
+    match (&app.hub.history, &app.hub.state().history_fault) {
         (Err(fault), _) | (_, Some(fault)) => format!("History is not being kept: {fault}."),
         (Ok(history), None) => format!("History takes {}.", bytes(history.bytes())),
     }

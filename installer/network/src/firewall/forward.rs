@@ -40,7 +40,7 @@ fn translated<'a>(host: &Host<'a>) -> Vec<Translated<'a>> {
 
 /// The VPN, where it is routed through this host.
 fn routed_vpn<'a>(host: &Host<'a>) -> Option<&'a Vpn> {
-    host.site.vpn.as_ref().filter(|vpn| vpn.mode == VpnMode::Tun && host.is_gateway())
+    host.site.vpn.as_ref().filter(|vpn| vpn.mode.is_routed() && host.is_gateway())
 }
 
 /// The forward chain of a host that routes; none for others.
@@ -87,9 +87,18 @@ fn vpn_rules(host: &Host<'_>, vpn: &Vpn, chain: &mut Chain) {
         return;
     }
     let (lan, subnet) = (set(&lan), vpn.subnet.trunc());
-    let inward = format!("iifname \"tun*\" ip saddr {subnet} ip daddr {lan} accept");
+    let tunnel = match vpn.mode {
+        VpnMode::WireGuard => crate::overlay::device(vpn.mode),
+        VpnMode::Tap | VpnMode::Tun => "tun*",
+    };
+    let inward = format!("iifname \"{tunnel}\" ip saddr {subnet} ip daddr {lan} accept");
     chain.rule(&inward, "burst nodes to the LAN");
-    let outward = format!("oifname \"tun*\" ip saddr {lan} ip daddr {subnet} accept");
+    if vpn.mode == VpnMode::WireGuard {
+        // OpenVPN passes these on by itself.
+        let among = format!("iifname \"{tunnel}\" oifname \"{tunnel}\" accept");
+        chain.rule(&among, "burst nodes among themselves");
+    }
+    let outward = format!("oifname \"{tunnel}\" ip saddr {lan} ip daddr {subnet} accept");
     chain.rule(&outward, "the LAN to burst nodes");
 }
 

@@ -27,29 +27,11 @@ impl Token<'_> {
 pub fn join_script(profile: &str, token: Token<'_>) -> String {
     // Base64 and the two texts hold no quote, by their types.
     let (name, secret) = (token.name, Token::FILE);
-    let short = name.short();
-    let mut text = String::from(
-        "#!/bin/sh\n# Made by stratus-vpn. Joins this machine to a site; may run at every boot.\nset -eu\numask 077\n",
-    );
+    let mut text = head(name);
+    text += &install("! command -v openvpn >/dev/null 2>&1", "openvpn");
     let _ = write!(
         text,
-        r#"hostnamectl set-hostname '{name}' 2>/dev/null || hostname '{name}'
-grep -q '[[:space:]]{name}\([[:space:]]\|$\)' /etc/hosts || echo '127.0.1.1 {name} {short}' >> /etc/hosts
-if ! command -v openvpn >/dev/null 2>&1; then
-    if command -v apt-get >/dev/null 2>&1; then
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get -q update
-        apt-get -qy install --no-install-recommends openvpn
-    elif command -v dnf >/dev/null 2>&1; then
-        dnf -qy install openvpn || {{ dnf -qy install epel-release && dnf -qy install openvpn; }}
-    elif command -v zypper >/dev/null 2>&1; then
-        zypper -nq install openvpn
-    else
-        echo 'stratus: install openvpn in the image; no package manager is known here' >&2
-        exit 1
-    fi
-fi
-mkdir -p /etc/openvpn/client
+        r#"mkdir -p /etc/openvpn/client
 if ! grep -qs '^{token}\.' {secret}; then
     made=$(head -c 32 /dev/urandom | base64 | tr -d '\n=')
     printf '%s\n%s.%s\n' '{name}' '{token}' "$made" > {secret}.new
@@ -70,6 +52,41 @@ systemctl enable --now "$unit"
         profile = lines(profile),
     );
     text
+}
+
+/// What each script begins with: the machine gets the node's name.
+pub(super) fn head(name: &HostName) -> String {
+    format!(
+        r"#!/bin/sh
+# Made by stratus-vpn. Joins this machine to a site; may run at every boot.
+set -eu
+umask 077
+hostnamectl set-hostname '{name}' 2>/dev/null || hostname '{name}'
+grep -q '[[:space:]]{name}\([[:space:]]\|$\)' /etc/hosts || echo '127.0.1.1 {name} {short}' >> /etc/hosts
+",
+        short = name.short(),
+    )
+}
+
+/// Has a package installed where a condition of the shell's holds.
+pub(super) fn install(condition: &str, package: &str) -> String {
+    format!(
+        r"if {condition}; then
+    if command -v apt-get >/dev/null 2>&1; then
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get -q update
+        apt-get -qy install --no-install-recommends {package}
+    elif command -v dnf >/dev/null 2>&1; then
+        dnf -qy install {package} || {{ dnf -qy install epel-release && dnf -qy install {package}; }}
+    elif command -v zypper >/dev/null 2>&1; then
+        zypper -nq install {package}
+    else
+        echo 'stratus: install {package} in the image; no package manager is known here' >&2
+        exit 1
+    fi
+fi
+"
+    )
 }
 
 /// The script as user-data for cloud-init.
@@ -101,7 +118,7 @@ pub fn context(script: &str, name: &HostName) -> String {
 }
 
 /// Base64 in lines of 76 characters (RFC 2045).
-fn lines(text: &str) -> String {
+pub(super) fn lines(text: &str) -> String {
     let encoded = STANDARD.encode(text);
     let mut out = String::with_capacity(encoded.len() + encoded.len() / 76 + 1);
     let mut rest = encoded.as_str();

@@ -4,12 +4,12 @@ use super::{LAN_MTU, Place, device};
 use crate::bridge::NetworkFile;
 use stratus_site::{InterfaceName, Site, Transport, Vpn, VpnMode};
 
-const HEAD: &str = "# Made by stratus-install; changes here are lost.\n";
+pub(super) const HEAD: &str = "# Made by stratus-install; changes here are lost.\n";
 
 /// The bridge that a bridged tunnel joins: that of the network, else that of the nodes. None where
 /// the tunnel is routed.
 pub fn bridge<'a>(site: &'a Site, vpn: &Vpn) -> Option<&'a InterfaceName> {
-    if vpn.mode == VpnMode::Tun {
+    if vpn.mode.is_routed() {
         return None;
     }
     let joined = site.networks.iter().find(|network| Some(&network.name) == vpn.network.as_ref());
@@ -18,6 +18,11 @@ pub fn bridge<'a>(site: &'a Site, vpn: &Vpn) -> Option<&'a InterfaceName> {
         Transport::Vlan(_) | Transport::Vxlan(_) => None,
     });
     of_network.or_else(|| site.nodes.first().map(|node| &node.bridge))
+}
+
+/// The bridge on which the names of burst nodes are told; none where nobody is to be told.
+pub fn names_bridge<'a>(site: &'a Site, vpn: &Vpn) -> Option<&'a InterfaceName> {
+    bridge(site, vpn).filter(|_| vpn.serve_names)
 }
 
 /// The commands that make the tunnel's device before the server starts, in order. The server opens
@@ -36,6 +41,9 @@ pub fn device_commands(site: &Site, vpn: &Vpn, place: &Place) -> Vec<Vec<String>
 
 /// The units of the server's host.
 pub fn host_files(site: &Site, vpn: &Vpn, place: &Place) -> Vec<NetworkFile> {
+    if vpn.mode == VpnMode::WireGuard {
+        return vec![super::wireguard::server_unit(place)];
+    }
     let file = |path: &str, content: String| NetworkFile {
         path: path.to_owned(),
         mode: 0o644,
@@ -46,6 +54,39 @@ pub fn host_files(site: &Site, vpn: &Vpn, place: &Place) -> Vec<NetworkFile> {
         file("/etc/systemd/system/stratus-vpn-renew.service", renew_unit(place)),
         file("/etc/systemd/system/stratus-vpn-renew.timer", RENEW_TIMER.to_owned()),
     ]
+}
+
+/// The units that write a report of the overlay once a minute, for a monitor on the server's host.
+/// The folder of a report below `/run` is made; any other has to be there.
+pub fn report_files(report: &str, place: &Place) -> Vec<NetworkFile> {
+    let file = |path: &str, content: String| NetworkFile {
+        path: path.to_owned(),
+        mode: 0o644,
+        content: HEAD.to_owned() + &content,
+    };
+    vec![
+        file("/etc/systemd/system/stratus-vpn-status.service", report_unit(report, place)),
+        file("/etc/systemd/system/stratus-vpn-status.timer", REPORT_TIMER.to_owned()),
+    ]
+}
+
+fn report_unit(report: &str, place: &Place) -> String {
+    let below = report.strip_prefix("/run/").and_then(|below| below.rsplit_once('/'));
+    let folder = below.map_or(String::new(), |(folder, _)| {
+        format!("RuntimeDirectory={folder}\nRuntimeDirectoryPreserve=yes\n")
+    });
+    format!(
+        "[Unit]\n\
+         Description=Report of burst nodes for the monitor\n\
+         Documentation=man:stratus-vpn(1)\n\n\
+         [Service]\n\
+         Type=oneshot\n\
+         {folder}\
+         ExecStart={} status --to {report}\n\
+         # A server that does not answer is in the report.\n\
+         SuccessExitStatus=5\n",
+        place.verifier
+    )
 }
 
 fn server_unit(site: &Site, vpn: &Vpn, place: &Place) -> String {
@@ -66,6 +107,8 @@ fn server_unit(site: &Site, vpn: &Vpn, place: &Place) -> String {
          Type=notify\n\
          RuntimeDirectory={runtime}\n\
          RuntimeDirectoryMode=0700\n\
+         # Another mode of before leaves no device with the same addresses.\n\
+         ExecStartPre=-ip link delete dev {wireguard}\n\
          ExecStartPre=-ip tuntap del dev {device} mode {kind}\n\
          {before}\
          ExecStart=openvpn --suppress-timestamps --config {server}/server.conf\n\
@@ -88,6 +131,7 @@ fn server_unit(site: &Site, vpn: &Vpn, place: &Place) -> String {
          WantedBy=multi-user.target\n",
         server = place.server,
         joined = place.joined,
+        wireguard = super::device(VpnMode::WireGuard),
     )
 }
 
@@ -110,6 +154,18 @@ Description=Daily renewal of the overlay's certificates and revocation list
 OnCalendar=daily
 RandomizedDelaySec=1h
 Persistent=yes
+
+[Install]
+WantedBy=timers.target
+";
+
+const REPORT_TIMER: &str = "[Unit]
+Description=Report of burst nodes for the monitor, each minute
+
+[Timer]
+OnActiveSec=0
+OnUnitActiveSec=1min
+AccuracySec=1s
 
 [Install]
 WantedBy=timers.target

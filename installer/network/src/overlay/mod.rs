@@ -1,19 +1,21 @@
 //! The overlay of burst nodes as files: OpenVPN's configuration on both sides, what a burst node
 //! boots from, and what the server's host needs besides.
 //!
-//! Options by openvpn(8) of 2.6; nothing here needs more than 2.5 on a client. Of WireGuard, for
-//! sites where layer 3 is enough, there is the configuration alone ([`wireguard`]).
+//! Options by openvpn(8) of 2.6; nothing here needs more than 2.5 on a client. The same for
+//! WireGuard, for sites where layer 3 is enough, is in [`wireguard`].
 
 mod bundle;
 mod client;
 mod host;
+mod hypervisor;
 mod mtu;
 mod server;
 pub mod wireguard;
 
 pub use bundle::{Token, cloud_init, context, join_script};
 pub use client::{ClientKeys, client_profile};
-pub use host::{bridge, device_commands, host_files};
+pub use host::{bridge, device_commands, host_files, names_bridge, report_files};
+pub use hypervisor::{HOST_DIRECTIVES, Hypervisor, host_script, packed_cloud_init, register_files};
 pub use mtu::{LAN_MTU, Mtu, mtu};
 pub use server::{NoServerAddress, client_directives, server_address, server_conf};
 
@@ -30,6 +32,8 @@ pub const SERVER_NAME: &str = "stratus_vpn_server";
 pub struct Place {
     /// Folder of certificates, keys, revocation list and clients, as `stratus-vpn` writes them.
     pub server: String,
+    /// Folder with the names of burst nodes as a file of the form hosts(5), and nothing else.
+    pub names: String,
     /// Folder for the management socket; only root may enter it.
     pub runtime: String,
     /// Folder where it is noted which machine used a join token; it belongs to `account`.
@@ -45,6 +49,7 @@ impl Default for Place {
     fn default() -> Self {
         Self {
             server: "/var/lib/stratus/vpn/server".to_owned(),
+            names: "/var/lib/stratus/vpn/names".to_owned(),
             runtime: "/run/stratus-vpn".to_owned(),
             joined: "/var/lib/stratus/vpn/joined".to_owned(),
             account: ("stratus-vpn".to_owned(), "stratus-vpn".to_owned()),
@@ -60,11 +65,13 @@ impl Place {
     }
 }
 
-/// The device of the tunnel, on both sides. The firewall knows routed ones as `tun*`.
+/// The device of the tunnel, on both sides. The firewall knows that of OpenVPN where it is routed as
+/// `tun*`.
 pub fn device(mode: VpnMode) -> &'static str {
     match mode {
         VpnMode::Tap => "tap-stratus",
         VpnMode::Tun => "tun-stratus",
+        VpnMode::WireGuard => "wg-stratus",
     }
 }
 

@@ -20,6 +20,9 @@ pub struct Mtu {
 /// packet number 4, tag 16.
 const CIPHER: u16 = 4 + 4 + 16;
 
+/// WireGuard's data packets: header 16, tag 16.
+const WIREGUARD: u16 = 16 + 16;
+
 /// The sizes over a path that carries packets of `path` bytes. A name may lead to an IPv6 address,
 /// whose header is the larger one.
 pub fn mtu(vpn: &Vpn, path: u16) -> Mtu {
@@ -29,10 +32,12 @@ pub fn mtu(vpn: &Vpn, path: u16) -> Mtu {
     };
     // TCP: its header, and two bytes for the length of each packet.
     let transport = if vpn.protocol == "tcp" { 20 + 2 } else { 8 };
-    let frame = match vpn.mode {
-        VpnMode::Tap => 14,
-        VpnMode::Tun => 0,
-    };
     let mssfix = path.saturating_sub(ip + transport);
-    Mtu { tunnel: mssfix.saturating_sub(CIPHER + frame).min(LAN_MTU), mssfix }
+    let tunnel = match vpn.mode {
+        VpnMode::Tap => mssfix.saturating_sub(CIPHER + 14),
+        VpnMode::Tun => mssfix.saturating_sub(CIPHER),
+        // It pads packets to whole 16 bytes.
+        VpnMode::WireGuard => mssfix.saturating_sub(WIREGUARD) / 16 * 16,
+    };
+    Mtu { tunnel: tunnel.min(LAN_MTU), mssfix }
 }

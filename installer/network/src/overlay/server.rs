@@ -17,7 +17,7 @@ pub struct NoServerAddress;
 pub fn server_address(vpn: &Vpn) -> Result<Option<Ipv4Addr>, NoServerAddress> {
     match vpn.mode {
         VpnMode::Tap => Ok(None),
-        VpnMode::Tun => {
+        VpnMode::Tun | VpnMode::WireGuard => {
             let free = vpn.subnet.hosts().find(|address| !vpn.range.contains(*address));
             free.map(Some).ok_or(NoServerAddress)
         }
@@ -68,6 +68,9 @@ fn authentication(text: &mut String, place: &Place) {
     }
     *text += "dh none\nremote-cert-tls client\ntls-version-min 1.2\n\
         data-ciphers AES-256-GCM:CHACHA20-POLY1305\nallow-compression no\n";
+    // Certificates are looked at again each hour. The key of before counts for five minutes then, not
+    // for another hour: a session that may not go on is over.
+    *text += "reneg-sec 3600\ntran-window 300\n";
     // The machine that a certificate was given to by token proves that it is still that one.
     let verifier = format!("{} verify {}/join {}", place.verifier, place.server, place.joined);
     *text += "script-security 2\n";

@@ -1,46 +1,88 @@
 //! The routed overlay with WireGuard, by wg(8) and wg-quick(8): for sites whose kernels have it and
 //! where layer 3 is enough. Broadcasts, NIS and DHCP do not pass.
+//!
+//! The server has two files. [`QUICK`], for wg-quick, says what only a restart of the interface
+//! changes; [`SETTINGS`], for wg, says keys and peers, which a running interface takes over without
+//! a session noticing (`wg syncconf`).
 
-use super::{Mtu, NoServerAddress, mtu, routes, server_address};
+mod host;
+mod script;
+
+pub use host::server_unit;
+pub use script::join_script;
+
+use super::{LAN_MTU, NoServerAddress, Place, device, mtu, routes, server_address};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use stratus_site::{Site, Vpn, VpnMode};
 
-/// A burst node as the server knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its address.
-    pub address: Ipv4Addr,
-    /// Its public key, base64.
-    pub public_key: String,
+/// The server's file for wg-quick. Its name is that of the interface.
+pub const QUICK: &str = "wg-stratus.conf";
+/// The server's file for wg.
+pub const SETTINGS: &str = "wg.conf";
+
+/// The interface, on both sides.
+pub fn interface() -> &'static str {
+    device(VpnMode::WireGuard)
 }
 
-/// The server's file for `wg-quick`. `private_key` is base64; the file is for root alone.
-pub fn server(vpn: &Vpn, private_key: &str, peers: &[Peer]) -> Result<String, NoServerAddress> {
-    let address = own_address(vpn)?;
-    let mut text = format!(
-        "[Interface]\nAddress = {address}/{}\nListenPort = {}\nMTU = {}\nPrivateKey = {private_key}\n",
+/// A burst node as the server knows it; keys are base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer<'a> {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its public key.
+    pub public_key: &'a str,
+    /// The key that it shares with the server.
+    pub preshared_key: &'a str,
+}
+
+/// [`QUICK`]: no secret, and nothing that changes with a node.
+pub fn quick(vpn: &Vpn, place: &Place) -> Result<String, NoServerAddress> {
+    let address = server_address(vpn)?.ok_or(NoServerAddress)?;
+    Ok(format!(
+        "# Made by stratus-vpn from the site file; changes here are lost.\n\
+         [Interface]\nAddress = {address}/{}\nMTU = {}\nPostUp = wg syncconf %i {}\n",
         vpn.subnet.prefix_len(),
+        mtu(vpn, LAN_MTU).tunnel,
+        quoted(&format!("{}/{SETTINGS}", place.server)),
+    ))
+}
+
+/// [`SETTINGS`]; for root alone.
+pub fn settings(vpn: &Vpn, private_key: &str, peers: &[Peer<'_>]) -> String {
+    let mut text = format!(
+        "# Made by stratus-vpn from its register; changes here are lost.\n\
+         [Interface]\nListenPort = {}\nPrivateKey = {private_key}\n",
         vpn.port,
-        size(vpn, super::LAN_MTU),
     );
     for peer in peers {
         let _ = write!(
             text,
-            "\n[Peer]\nPublicKey = {}\nAllowedIPs = {}/32\n",
-            peer.public_key, peer.address
+            "\n[Peer]\nPublicKey = {}\nPresharedKey = {}\nAllowedIPs = {}/32\n",
+            peer.public_key, peer.preshared_key, peer.address
         );
     }
-    Ok(text)
+    text
 }
 
-/// A burst node's file for `wg-quick`.
+/// What a burst node proves itself with, and knows its server by; keys are base64.
+#[derive(Clone, Copy)]
+pub struct NodeKeys<'a> {
+    /// Its private key.
+    pub private_key: &'a str,
+    /// The key that it shares with the server.
+    pub preshared_key: &'a str,
+    /// The server's public key.
+    pub server_key: &'a str,
+}
+
+/// A burst node's file for wg-quick. `path_mtu` is what the way to the endpoint carries, in bytes.
 pub fn client(
     site: &Site,
     vpn: &Vpn,
-    private_key: &str,
+    keys: NodeKeys<'_>,
     address: Ipv4Addr,
-    server_key: &str,
     path_mtu: u16,
 ) -> String {
     let mut allowed = vec![vpn.subnet.trunc().to_string()];
@@ -50,24 +92,20 @@ pub fn client(
         _ => vpn.endpoint.clone(),
     };
     format!(
-        "[Interface]\nAddress = {address}/32\nMTU = {}\nPrivateKey = {private_key}\n\n\
-         [Peer]\nPublicKey = {server_key}\nEndpoint = {endpoint}:{}\nAllowedIPs = {}\n\
+        "# Made by stratus-vpn. Holds private keys: keep it secret.\n\
+         [Interface]\nAddress = {address}/32\nMTU = {}\nPrivateKey = {}\n\n\
+         [Peer]\nPublicKey = {}\nPresharedKey = {}\nEndpoint = {endpoint}:{}\nAllowedIPs = {}\n\
          PersistentKeepalive = 25\n",
-        size(vpn, path_mtu),
+        mtu(vpn, path_mtu).tunnel,
+        keys.private_key,
+        keys.server_key,
+        keys.preshared_key,
         vpn.port,
         allowed.join(", "),
     )
 }
 
-/// WireGuard's data packets: header 16, tag 16, and padding of the packet to 16 bytes.
-fn size(vpn: &Vpn, path: u16) -> u16 {
-    let udp = Vpn { protocol: "udp".to_owned(), ..vpn.clone() };
-    let Mtu { mssfix, .. } = mtu(&udp, path);
-    mssfix.saturating_sub(32) / 16 * 16
-}
-
-/// WireGuard is always routed.
-fn own_address(vpn: &Vpn) -> Result<Ipv4Addr, NoServerAddress> {
-    let routed = Vpn { mode: VpnMode::Tun, ..vpn.clone() };
-    server_address(&routed)?.ok_or(NoServerAddress)
+/// A word for the shell that wg-quick gives its hooks to.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -107,6 +107,10 @@ impl Overlay<'_> {
         let password = token.map(|_| Token::FILE);
         let profile = Zeroizing::new(client_profile(self.vpn, keys, mac, path_mtu, password));
         let Some(token) = token else { return Ok(profile) };
+        if let Some(software) = &self.software {
+            let token = Token { name, text: token };
+            return self.written_for_host(&profile, token, form, path_mtu, software);
+        }
         let script = Zeroizing::new(join_script(&profile, Token { name, text: token }));
         Ok(Zeroizing::new(match form {
             Form::Context => context(&script, name),

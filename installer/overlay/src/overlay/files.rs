@@ -2,7 +2,7 @@
 
 use super::make::{REGISTER, TLS_CRYPT, authority_file, list_file, read_pair, server_file};
 use super::{Error, Overlay};
-use crate::derived::{Material, server_files};
+use crate::derived::{Material, hosts, server_files};
 use crate::folder::{self, Folder};
 use crate::register::{Register, VERSION};
 use crate::tls_crypt::ServerKey;
@@ -12,6 +12,11 @@ use stratus_x509::generate::{KeptAuthority, List, Revoked};
 use zeroize::Zeroizing;
 
 impl Register {
+    /// Whether there is one.
+    pub fn is_in(root: &Path) -> bool {
+        root.join(REGISTER).is_file()
+    }
+
     /// Reads the register of an overlay. Nobody is waited for: it changes all at once.
     pub fn load(root: &Path) -> Result<Self, Error> {
         let path = root.join(REGISTER);
@@ -89,6 +94,8 @@ impl Overlay<'_> {
                 names.insert(name.to_owned());
             }
         }
+        let addresses = self.register.clients.iter().map(|(name, c)| (name, c.address));
+        self.folder.write("names/hosts", 0o644, hosts(addresses).as_bytes())?;
         self.folder.sync()?;
         for (folder, names) in kept {
             self.folder.keep_only(folder, &names)?;
@@ -103,10 +110,11 @@ impl Overlay<'_> {
 
     /// Keys that nothing names any more.
     fn forget(&mut self) -> Result<(), Error> {
-        let mut names: BTreeSet<String> = ["register.json", "lock", "tls-crypt-v2.key", "clients"]
-            .map(str::to_owned)
-            .into_iter()
-            .collect();
+        let mut names: BTreeSet<String> =
+            ["register.json", "lock", "tls-crypt-v2.key", "clients", "wireguard"]
+                .map(str::to_owned)
+                .into_iter()
+                .collect();
         let bare = |name: String| name.trim_start_matches("pki/").to_owned();
         names.extend(self.register.authorities.iter().map(|a| bare(authority_file(a.generation))));
         names.insert(bare(list_file(self.register.list.number)));
@@ -140,7 +148,7 @@ pub(super) fn lists(
 }
 
 /// A file that must be there, as text.
-pub(super) fn text(folder: &Folder, name: &str) -> Result<Zeroizing<String>, Error> {
+pub(crate) fn text(folder: &Folder, name: &str) -> Result<Zeroizing<String>, Error> {
     let wrong =
         |problem: &str| Error::Unreadable { path: folder.path(name), problem: problem.to_owned() };
     let content = folder.read(name)?.ok_or_else(|| wrong("it is missing"))?;

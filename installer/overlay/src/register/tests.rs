@@ -26,6 +26,7 @@ fn vpn(size: u32, nodes: &[(&str, Option<&str>)]) -> Vpn {
         subnet: "10.0.0.0/16".parse().unwrap(),
         range: Extent { first: "10.0.1.0".parse().unwrap(), size },
         gateway_host: None,
+        serve_names: true,
         certificate_validity: days(365),
         ca_validity: days(3650),
         nodes: nodes.iter().map(node).collect(),

@@ -36,12 +36,12 @@ pub struct Report {
     pub running: bool,
     /// What needs attention, a sentence each.
     pub attention: Vec<String>,
-    /// The end of the authority that issues.
-    pub authority_expires: Timestamp,
-    /// The end of the server's certificate.
-    pub server_expires: Timestamp,
-    /// The end of the revocation lists.
-    pub list_expires: Timestamp,
+    /// The end of the authority that issues; none with WireGuard, which has no certificates.
+    pub authority_expires: Option<Timestamp>,
+    /// The end of the server's certificate, where it has one.
+    pub server_expires: Option<Timestamp>,
+    /// The end of the revocation lists, where there are some.
+    pub list_expires: Option<Timestamp>,
     /// The burst nodes by name.
     pub clients: Vec<ClientReport>,
     /// Errors of machines that are no burst node, newest first.
@@ -69,10 +69,10 @@ pub struct ClientReport {
     pub last_error: Option<Trouble>,
 }
 
-/// A session.
+/// A session. WireGuard has none; there a node is connected that was heard of lately.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// Since when.
+    /// Since when; with WireGuard the last handshake.
     pub since: Timestamp,
     /// Where the node is, with port.
     pub peer: String,
@@ -157,9 +157,9 @@ pub fn report(register: &Register, seen: &Seen, now: Timestamp) -> Report {
     Report {
         running: seen.connected.is_some(),
         attention: attention(register, seen, &clients, now),
-        authority_expires: register.issuing().to,
-        server_expires: register.server.to,
-        list_expires: register.list.to,
+        authority_expires: Some(register.issuing().to),
+        server_expires: Some(register.server.to),
+        list_expires: Some(register.list.to),
         clients,
         strangers,
     }

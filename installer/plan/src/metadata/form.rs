@@ -152,6 +152,7 @@ pub struct Packages {
     pub dnsmasq: Vec<String>,
     pub firewall: Vec<String>,
     pub vpn: Vec<String>,
+    pub wireguard: Vec<String>,
     pub ldap: Vec<String>,
     pub bridge: Vec<String>,
 }

@@ -48,6 +48,12 @@ fn edited(told: &HostFacts, step: &Step) -> Option<String> {
             let texts: Vec<&str> = inputs.iter().map(String::as_str).collect();
             (inputs_digest(inputs, digest) != *seen).then(|| texts.join(" or "))
         }
+        Step::Network(network) => {
+            let is = |path: &&str| told.edited_network.contains_key(*path);
+            let paths = network.files.iter().map(|f| f.path.as_str());
+            let edited: Vec<&str> = paths.filter(is).collect();
+            (!edited.is_empty()).then(|| edited.join(" and "))
+        }
         Step::File(file) => {
             let (_, result) = seen.split_once(':')?;
             (digest(&file.path)? != result).then(|| file.path.clone())

@@ -7,6 +7,7 @@ use crate::plan::Role;
 use crate::planner::stated_otherwise;
 use crate::stages::{joint, port_of};
 use std::collections::BTreeSet;
+use stratus_network::overlay::{Place, names_bridge};
 use stratus_site::{HostName, Hypervisor, Interface, Node, Share, Site, Transport, VpnMode};
 
 const GIB: u64 = 1 << 30;
@@ -43,7 +44,7 @@ impl<'a> About<'a> {
 }
 
 pub(super) fn findings(about: &About) -> Vec<Finding> {
-    let checks: [fn(&About) -> Vec<Finding>; 11] = [
+    let checks: [fn(&About) -> Vec<Finding>; 12] = [
         login,
         system,
         hostname,
@@ -55,6 +56,7 @@ pub(super) fn findings(about: &About) -> Vec<Finding> {
         interfaces,
         dynamic_address,
         ports,
+        name_service,
     ];
     checks.iter().flat_map(|check| check(about)).collect()
 }
@@ -155,6 +157,10 @@ fn features(about: &About) -> Vec<Finding> {
                 "/dev/kvm cannot be opened: the processor's virtualization is off or missing",
                 "switch it on in the firmware, or use hypervisor = \"qemu\"",
             ),
+            Feature::WireGuard => about.refuse(
+                "its kernel has no WireGuard, and there is no `wireguard-go`",
+                "install the distribution's full kernel and reboot, or `wireguard-go`; or use vpn.mode = \"tun\"",
+            ),
             _ => about.refuse(format!("{what} was tried and failed"), cure),
         })
         .collect()
@@ -203,15 +209,28 @@ fn needed(about: &About) -> Vec<(Feature, &'static str)> {
     if about.roles.contains(&Role::Frontend) && exports {
         needed.push((Feature::NfsServer, "an export by NFS"));
     }
-    if about.roles.contains(&Role::Gateway) {
-        needed.push((Feature::Tap, "a tap device"));
-        if about.site.vpn.as_ref().is_some_and(|vpn| vpn.mode == VpnMode::Tap) {
-            needed.push((Feature::Bridge, "a bridge"));
-        }
+    if let Some(vpn) = about.site.vpn.as_ref().filter(|_| about.roles.contains(&Role::Gateway)) {
+        needed.extend(tunnel(about, vpn.mode));
     }
     needed.sort_unstable();
     needed.dedup();
     needed
+}
+
+/// What the end of burst nodes' tunnels needs.
+fn tunnel(about: &About, mode: VpnMode) -> Vec<(Feature, &'static str)> {
+    let tap = (Feature::Tap, "a tap device");
+    match mode {
+        VpnMode::Tap => vec![tap, (Feature::Bridge, "a bridge")],
+        VpnMode::Tun => vec![tap],
+        VpnMode::WireGuard
+            if about.told.features.get(&Feature::WireGuardProgram) == Some(&true)
+                && about.told.features.get(&Feature::WireGuard) != Some(&true) =>
+        {
+            vec![tap]
+        }
+        VpnMode::WireGuard => vec![(Feature::WireGuard, "a WireGuard interface")],
+    }
 }
 
 fn interfaces(about: &About) -> Vec<Finding> {
@@ -295,4 +314,23 @@ fn ports(about: &About) -> Vec<Finding> {
         (!same).then(|| about.refuse(text, format!("stop {by}, or let it use another port")))
     });
     taken.collect()
+}
+
+/// A name service where the names of burst nodes are to be told. systemd's own is there for the host
+/// alone, and dnsmasq may be ours.
+fn name_service(about: &About) -> Vec<Finding> {
+    let vpn = about.site.vpn.as_ref().filter(|_| about.roles.contains(&Role::Gateway));
+    let tells = vpn.is_some_and(|vpn| names_bridge(about.site, vpn).is_some());
+    let other = about.told.listening.get(&53).filter(|by| {
+        let ours = by.contains("dnsmasq") || by.contains("systemd-resolve");
+        tells && !ours
+    });
+    let finding = |by: &String| {
+        let cure = format!(
+            "have {by} read {}/hosts and set vpn.serve_names = false, or stop it",
+            Place::default().names
+        );
+        about.refuse(format!("port 53 is taken by {by}"), cure)
+    };
+    other.map(finding).into_iter().collect()
 }

@@ -40,7 +40,7 @@ fn frontend(view: &View) -> Vec<Wanted> {
         let reason = "frontend.web: people use OpenNebula in a browser";
         steps.push(Wanted::packages("web", &names.web, reason));
     }
-    if view.nfs_nodes().next().is_some() {
+    if view.exports() {
         let reason = "share = \"nfs\": the front-end exports the datastores";
         steps.push(Wanted::packages("nfs-server", &names.nfs_server, reason));
     }

@@ -1,6 +1,6 @@
 //! Package repositories, their keys, the proxy.
 
-use crate::metadata::{opennebula, series_text};
+use crate::metadata::{System, opennebula, series_text};
 use crate::offline::{INDEX, PLACE, part};
 use crate::plan::Role;
 use crate::step::{Action, Carry, Step};
@@ -45,6 +45,13 @@ fn proxy(view: &View) -> Option<Wanted> {
         None => whole(&form.file, 0o644, content),
     };
     Some(Wanted::new(Step::File(file), "packages.proxy: packages come through a proxy"))
+}
+
+/// Where the distribution's own repository of [`extra`] is described.
+pub(super) fn extra_file(system: System) -> Option<String> {
+    let extra = system.release.extra.as_ref()?;
+    let values = [("name", &*extra.name), ("url", &extra.url), ("key", &extra.key)];
+    Some(filled(&system.family.repository.file, &values))
 }
 
 /// The distribution's own repositories that OpenNebula's packages take from.

@@ -9,11 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use stratus_site::{ServiceFile, Site};
 
 /// Where the services look for their settings, and for the files that are named there.
-const FOLDER: &str = "/etc/stratus";
+pub(super) const FOLDER: &str = "/etc/stratus";
 pub(crate) const SETTINGS: &str = "/etc/stratus/stratus.toml";
 
 /// All services' users are in it: their packages see to that.
 const GROUP: &str = "stratus";
+
+/// What is noted each hour, with the monitor's package; it starts a program that reads its files
+/// each time.
+pub(crate) const USAGE: &str = "stratus-accounting.timer";
 
 /// Role, package and unit, sections of the site file, reason.
 const SERVICES: [(Role, &str, &[&str], &str); 3] = [
@@ -38,6 +42,10 @@ pub(super) fn wanted(view: &View) -> Vec<Wanted> {
     let mut sections: Vec<&str> = here.iter().flat_map(|(_, _, s, _)| s.iter().copied()).collect();
     if view.is(Role::Gateway) {
         sections.extend(GATEWAY);
+        if !super::overlay::register_units(view.site).is_empty() {
+            // Bundles of nodes that become hosts say where packages come from.
+            sections.push("packages");
+        }
     }
     let settings = if sections.is_empty() { None } else { settings(view, &sections) };
     let mut inputs: Vec<String> = settings.iter().map(|_| SETTINGS.to_owned()).collect();
@@ -55,6 +63,10 @@ pub(super) fn wanted(view: &View) -> Vec<Wanted> {
         let reason = format!("{section}: the service runs on this host");
         let unit = Wanted::runs(&format!("{name}.service"), &inputs, reason);
         steps.push(unit.needs(packages_id(name)));
+    }
+    if view.is(Role::Monitor) {
+        let reason = "[monitor]: the ledger has usage from when it was first fed";
+        steps.push(Wanted::runs(USAGE, &[], reason).needs(packages_id("stratus-monitor")));
     }
     steps
 }

@@ -156,12 +156,12 @@ pub(crate) fn inputs() -> Inputs {
 
 /// Burst nodes that come in on the front-end and are in the hosts' own subnet.
 pub(crate) fn vpn(mode: VpnMode) -> Vpn {
-    let routed = mode == VpnMode::Tun;
+    let routed = mode.is_routed();
     let (subnet, first) =
         if routed { ("10.8.0.0/24", "10.8.0.10") } else { ("10.1.0.0/16", "10.1.9.1") };
     Vpn {
         endpoint: "vpn.example.org".into(),
-        port: 1194,
+        port: if mode == VpnMode::WireGuard { 51_820 } else { 1194 },
         protocol: "udp".into(),
         mode,
         network: None,
@@ -169,6 +169,7 @@ pub(crate) fn vpn(mode: VpnMode) -> Vpn {
         range: Extent { first: first.parse().unwrap(), size: 40 },
         gateway_host: None,
         certificate_validity: Duration::from_hours(24 * 365),
+        serve_names: !routed,
         ca_validity: Duration::from_hours(24 * 3650),
         nodes: vec![],
     }
@@ -180,7 +181,8 @@ fn mirror() -> Mirror {
         let of = &family.packages;
         let all = [&of.frontend, &of.gate, &of.web, &of.kvm, &of.lxc, &of.nfs_server, &of.dnsmasq]
             .into_iter()
-            .chain([&of.nfs_client, &of.mariadb, &of.firewall, &of.ldap, &of.bridge, &of.vpn]);
+            .chain([&of.nfs_client, &of.mariadb, &of.firewall, &of.ldap, &of.bridge, &of.vpn])
+            .chain([&of.wireguard]);
         let names = all.flatten().cloned().collect();
         let sets = vec![Set { names, packages: BTreeSet::new() }];
         (part(release, "x86_64"), Part { sets, ..Part::default() })

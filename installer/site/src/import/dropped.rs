@@ -1,6 +1,6 @@
 //! Keys without a successor, each with the reason.
 
-use super::work::{Work, is_secret};
+use super::work::{Work, is_secret, sounds_secret};
 
 const STORAGE: &str = "that storage service has no successor; OpenNebula's datastores do its work";
 const CLAUDIA: &str = "Claudia has no successor here";
@@ -77,13 +77,17 @@ const REASONS: [(&str, &str); 60] = [
 
 /// Gives a fate to every key that has none: secrets a file, all else the reason.
 pub(super) fn rest(work: &mut Work) {
+    work.count_decided();
     for key in work.open_keys() {
+        let reason = REASONS.iter().find(|(start, _)| key.starts_with(start));
+        if reason.is_some() {
+            work.count_known();
+        }
         let Some(value) = work.value(&key) else { continue };
-        if is_secret(&key, &value) {
+        if is_secret(&key, &value) || (reason.is_none() && sounds_secret(&key, &value)) {
             work.secret(&key, "nothing of the site file; kept in the ");
             continue;
         }
-        let reason = REASONS.iter().find(|(start, _)| key.starts_with(start));
         let why = reason.map_or("no version of the old programs is known to read it", |r| r.1);
         work.leave(&key, why);
     }

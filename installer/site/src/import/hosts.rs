@@ -22,6 +22,9 @@ pub(super) fn general(work: &mut Work) {
     work.copy("registration_admin_email", "site", "admin_email", mail);
 }
 
+/// Said where a name stands in the new file that the old one does not give.
+const NO_FRONTEND: &str = "The old file does not say which host the front-end is. `localhost` in [frontend] only stands for it: write its name and address before anything is installed.";
+
 pub(super) fn frontend(work: &mut Work) {
     match work.value("frontend_ip").map(|text| text.parse::<Ipv4Addr>()) {
         Some(Ok(ip)) if !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() => {
@@ -32,6 +35,7 @@ pub(super) fn frontend(work: &mut Work) {
         }
         Some(Ok(_)) => {
             work.put(&["frontend", "host"], "localhost");
+            work.note(NO_FRONTEND);
             let why = "the nodes cannot reach that; write the front-end's name and address";
             work.became_but("frontend_ip", "frontend.host", why);
         }
@@ -40,6 +44,7 @@ pub(super) fn frontend(work: &mut Work) {
                 work.leave("frontend_ip", "it is no IPv4 address");
             }
             work.put(&["frontend", "host"], "localhost");
+            work.note(NO_FRONTEND);
         }
     }
     work.copy("mac_prefix", "frontend", "mac_prefix", |text| {

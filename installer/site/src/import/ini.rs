@@ -6,7 +6,7 @@
 //! two keys held whole files that way. What that reader refused is noted here, and the reading
 //! goes on.
 
-use super::work::is_secret;
+use super::work::{is_secret, sounds_secret};
 use std::collections::BTreeMap;
 
 /// One key with its value.
@@ -54,7 +54,8 @@ pub(super) fn read(text: &str) -> Ini {
     for entry in resolved {
         if let Some(before) = last.insert(entry.key.clone(), entry.clone()) {
             let (key, line) = (&entry.key, before.line);
-            let lost = if is_secret(key, &before.value) { "hidden" } else { before.value.trim() };
+            let hidden = is_secret(key, &before.value) || sounds_secret(key, &before.value);
+            let lost = if hidden { "hidden" } else { before.value.trim() };
             let told = format!("`{key}` is given again; line {line} had `{lost}`, this one holds");
             notes.push((entry.line, told));
         }

@@ -23,8 +23,10 @@ pub struct Import {
     pub secrets: Vec<Secret>,
     /// What became of each key, in the order of the old file.
     pub fates: Vec<Fate>,
-    /// What was odd, with its line.
+    /// What was odd, with its line; 0 where it is about the file as a whole.
     pub notes: Vec<(usize, String)>,
+    /// How many of the keys the old programs knew. A file with none is something else.
+    pub known: usize,
 }
 
 /// A secret with its file.

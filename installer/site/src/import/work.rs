@@ -4,7 +4,7 @@ use super::ini::{Entry, Ini};
 use super::{Fate, Import, Secret};
 use crate::edit::Editor;
 use crate::read::{is_placeholder, is_well_known};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use toml_edit::Value;
 
@@ -16,6 +16,9 @@ pub(super) struct Work {
     fates: BTreeMap<String, (Option<String>, String)>,
     notes: Vec<(usize, String)>,
     secrets: Vec<Secret>,
+    /// Keys whose values are not shown, whatever they look like.
+    hidden: BTreeSet<String>,
+    known: usize,
     editor: Editor,
 }
 
@@ -27,6 +30,8 @@ impl Work {
             fates: BTreeMap::new(),
             notes: ini.notes,
             secrets: Vec::new(),
+            hidden: BTreeSet::new(),
+            known: 0,
             editor: Editor::empty(),
         }
     }
@@ -115,6 +120,7 @@ impl Work {
     /// Puts the value of a key into a file of its own. The name of the file, unless everybody knows
     /// the secret.
     pub(super) fn secret(&mut self, key: &str, what: &str) -> Option<String> {
+        self.hidden.insert(key.to_owned());
         let value = self.value(key)?;
         if is_well_known(&value) {
             self.leave(key, "it is a secret that everybody knows; choose a new one");
@@ -124,6 +130,21 @@ impl Work {
         self.secrets.push(Secret { file: file.clone(), content: format!("{value}\n") });
         self.became(key, &format!("{what}file {file}"));
         Some(file)
+    }
+
+    /// Notes something about the file as a whole.
+    pub(super) fn note(&mut self, text: &str) {
+        self.notes.push((0, text.to_owned()));
+    }
+
+    /// Counts the keys that have a fate so far: the old programs knew them.
+    pub(super) fn count_decided(&mut self) {
+        self.known += self.fates.len();
+    }
+
+    /// Counts another key that the old programs knew.
+    pub(super) fn count_known(&mut self) {
+        self.known += 1;
     }
 
     /// The keys that have no fate yet, in the order of the file.
@@ -138,7 +159,7 @@ impl Work {
         let mut fates: Vec<Fate> = Vec::new();
         for entry in self.entries.into_values() {
             let (became, why) = self.fates.get(&entry.key).cloned().unwrap_or_default();
-            let hidden = is_secret(&entry.key, &entry.value);
+            let hidden = is_secret(&entry.key, &entry.value) || self.hidden.contains(&entry.key);
             let value = if hidden && !entry.value.is_empty() { HIDDEN.into() } else { entry.value };
             let Entry { section, key, line, .. } = entry;
             fates.push(Fate { section, key, line, value, became, why });
@@ -148,9 +169,12 @@ impl Work {
             "# Made from a stratuslab.cfg by `stratus-config import`; `stratus-config check` looks \
              it over.\n\n",
         );
+        for (_, text) in self.notes.iter().filter(|(line, _)| *line == 0) {
+            let _ = writeln!(toml, "# {}\n", plain(text));
+        }
         toml.push_str(&self.editor.text());
         toml.push_str(&remainder(&fates));
-        Import { toml, secrets: self.secrets, fates, notes: self.notes }
+        Import { toml, secrets: self.secrets, fates, notes: self.notes, known: self.known }
     }
 }
 
@@ -190,6 +214,14 @@ pub(super) fn is_secret(key: &str, value: &str) -> bool {
     });
     let lower = value.to_lowercase();
     (named && !path) || login || lower.contains("password") || lower.contains("private key-----")
+}
+
+/// Whether the name of a key that nobody knows says that its value is a secret.
+pub(super) fn sounds_secret(key: &str, value: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["secret", "secrets", "password", "passwd", "passphrase", "token", "tokens", "key"];
+    let named = key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| WORDS.contains(&part));
+    named && !value.starts_with('/')
 }
 
 /// A file name out of a key, which may be any text.

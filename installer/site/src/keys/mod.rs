@@ -135,6 +135,11 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     hosts::KEYS.iter().chain(&networks::KEYS).chain(&services::KEYS)
 }
 
+/// How the value of a key is written, by its path such as `networks.*.base`.
+pub fn example(path: &str) -> Option<&'static str> {
+    all().find(|key| key.path() == path).map(|key| key.example)
+}
+
 /// The keys of a section that services read and the installer leaves alone.
 pub(crate) fn of_services(section: &str) -> Vec<&'static str> {
     let theirs = |key: &&Key| key.section == section && key.reader == Reader::Service;

@@ -13,7 +13,7 @@ const BURST: &str = "vpn.nodes";
 
 // One row for each key, as wide as it is.
 #[rustfmt::skip]
-pub(super) const KEYS: [Key; 40] = [
+pub(super) const KEYS: [Key; 41] = [
     key(NET, "kind", Text, Means("`fixed` with `leases`, else `ranged`"), "Which addresses it gives: `fixed` or `ranged`", "\"fixed\""),
     key(NET, "leases", List, Nothing, "The addresses of a fixed network: texts, or tables with `ip` and `mac`", "[{ ip = \"192.0.2.40\" }]"),
     key(NET, "subnet", Text, Nothing, "The subnet of a fixed network; the mask of a guest comes from here", "\"192.0.2.0/24\""),
@@ -30,7 +30,7 @@ pub(super) const KEYS: [Key; 40] = [
     key(NET, "dns", Texts, Nothing, "Name servers of the guests", "[\"192.0.2.53\"]"),
     key(NET, "search_domain", Text, Nothing, "Search domain of the guests", "\"example.org\""),
     key(NET, "mtu", Number, Nothing, "MTU of the guests, 576 to 9216 bytes", "1450"),
-    key(NET, "dhcp", FlagOrTable, Value("false"), "A DHCP service on the front-end, with a reservation for each lease", "true"),
+    key(NET, "dhcp", FlagOrTable, Value("false"), "A DHCP service on the front-end, with a reservation for each lease, 65536 at most", "true"),
     key(NET, "nat", FlagOrTable, Value("false"), "Whether the front-end translates addresses for it", "true"),
     key(NET, "public", Flag, Value("true"), "Whether every user may use it", "false"),
     key(NET, "security_groups", Numbers, Value("[0]"), "Security groups by OpenNebula's numbers; 0 is the default one", "[0, 100]"),
@@ -41,17 +41,18 @@ pub(super) const KEYS: [Key; 40] = [
     key(NAT, "interface", Text, Means("the one with the default route"), "The interface towards the outside", "\"eth0\""),
     key(VPN, "enabled", Flag, Means("true where there is a section [vpn]"), "Whether there is an overlay", "true"),
     key(VPN, "endpoint", Text, Required, "Host name or address that burst nodes connect to", "\"vpn.example.org\""),
-    key(VPN, "port", Number, Value("1194"), "Its port", "1194"),
-    key(VPN, "protocol", Text, Value("\"udp\""), "`udp` or `tcp`", "\"tcp\""),
-    key(VPN, "mode", Text, Value("\"tap\""), "`tap`: Ethernet frames, bridged into the LAN; `tun`: IP packets, routed", "\"tap\""),
+    key(VPN, "port", Number, Means("1194; 51820 where `mode` is `wireguard`"), "Its port", "1194"),
+    key(VPN, "protocol", Text, Value("\"udp\""), "`udp` or `tcp`; not with `mode = \"wireguard\"`, which has `udp` only", "\"tcp\""),
+    key(VPN, "mode", Text, Value("\"tap\""), "`tap`: Ethernet frames, bridged into the LAN; `tun`: IP packets, routed; `wireguard`: the same by WireGuard instead of OpenVPN, with `subnet`", "\"tap\""),
     key(VPN, "network", Text, Means("the one whose subnet holds `range`"), "The virtual network whose subnet burst nodes join", "\"private\""),
     key(VPN, "subnet", Text, Means("that of `network`"), "The subnet that burst nodes join, where it is no virtual network's", "\"10.8.0.0/24\""),
     key(VPN, "range", Text, Required, "Addresses of burst nodes; no virtual network may lease them", "\"10.0.0.200-10.0.0.239\""),
     key(VPN, "gateway_host", Text, Means("the front-end"), "The host of the server", "\"gate.example.org\""),
-    key(VPN, "certificate_validity", Duration, Value("\"365 days\""), "How long a burst node's certificate is valid", "\"90 days\""),
-    key(VPN, "ca_validity", Duration, Value("\"3650 days\""), "How long the authority is valid", "\"3650 days\""),
+    key(VPN, "serve_names", Flag, Means("true where `mode` is `tap`"), "Whether the gateway tells the LAN the addresses of burst nodes, with dnsmasq", "false"),
+    key(VPN, "certificate_validity", Duration, Value("\"365 days\""), "How long a burst node's certificate is valid; not with `mode = \"wireguard\"`", "\"90 days\""),
+    key(VPN, "ca_validity", Duration, Value("\"3650 days\""), "How long the authority is valid; not with `mode = \"wireguard\"`", "\"3650 days\""),
     key(VPN, "nodes", List, Nothing, "The burst nodes: names, or tables", "[\"burst1\", \"burst2\"]"),
     key(BURST, "name", Text, Required, "Its name", "\"burst1\""),
     key(BURST, "address", Text, Means("the next free one of `range`"), "Its address", "\"10.0.0.200\""),
-    key(BURST, "register", Flag, Value("true"), "Whether it becomes a host of OpenNebula", "false"),
+    key(BURST, "register", Flag, Value("false"), "Whether it becomes a host of OpenNebula when it joins; with `mode = \"tap\"` and the server on the front-end only", "true"),
 ];

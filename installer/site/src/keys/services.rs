@@ -20,7 +20,7 @@ const ALERTS: &str = "monitor.alerts";
 
 // One row for each key, as wide as it is.
 #[rustfmt::skip]
-pub(super) const KEYS: [Key; 133] = [
+pub(super) const KEYS: [Key; 134] = [
     theirs(ID, "password_file", SecretFile, Nothing, "File of logins and hashed passwords, for a site without a directory", "\"users\""),
     theirs(ID, "people", Tables, Nothing, "More about single people", "[identity.people.\"alice\"]"),
     theirs(ID, "bind_subjects", Flag, Means("true with a directory"), "Whether a login may publish only what its own certificate endorses", "true"),
@@ -120,7 +120,7 @@ pub(super) const KEYS: [Key; 133] = [
     both(MONITOR, "port", Number, Value("8444"), "Its port", "8444"),
     both(MONITOR, "interval", Duration, Value("\"30 s\""), "Time between two looks at the site", "\"1 min\""),
     both(MONITOR, "retention", Duration, Value("\"400 days\""), "How long hourly history and events are kept", "\"90 days\""),
-    theirs(MONITOR, "listen", Texts, Means("`port` of 127.0.0.1"), "Addresses to listen on; others than loopback need TLS", "\"0.0.0.0:8444\""),
+    both(MONITOR, "listen", Texts, Means("`port` of 127.0.0.1"), "Addresses to listen on; others than loopback need TLS", "\"0.0.0.0:8444\""),
     theirs(MONITOR, "url", Text, Nothing, "Where people find it, for links in alerts", "\"https://monitor.example.org:8444\""),
     theirs(MONITOR, "tls_certificate", File, Nothing, "Certificate chain to serve with, PEM", "\"monitor.crt\""),
     theirs(MONITOR, "tls_key", SecretFile, Nothing, "File with its private key, PEM", "\"monitor.key\""),
@@ -130,7 +130,7 @@ pub(super) const KEYS: [Key; 133] = [
     theirs(MONITOR, "title", Text, Value("\"Site monitor\""), "Name shown on the pages", "\"Cloud of Example\""),
     theirs(MONITOR, "certificates", Texts, Nothing, "Certificate files whose end is watched, PEM", "[\"/etc/stratus/server.crt\"]"),
     theirs(MONITOR, "disks", Texts, Nothing, "Folders whose file systems are watched, beside `data`", "[\"/var/lib/one\"]"),
-    theirs(MONITOR, "vpn_report", Text, Nothing, "The VPN's report, as `stratus-vpn status --to` writes it", "\"/run/stratus/vpn.json\""),
+    both(MONITOR, "vpn_report", Text, Nothing, "The VPN's report, as `stratus-vpn status --to` writes it; the installer has it written each minute where the VPN's server is on the monitor's host", "\"/run/stratus/vpn.json\""),
     theirs(MONITOR, "services_ca", File, Means("the system's authorities"), "PEM certificates of the authority of the repository and the cache", "\"ca.pem\""),
     theirs(MONITOR, "viewers", Number, Value("1000"), "Open pages that are kept up to date at once; others are read by hand", "200"),
     theirs(MONITOR, "connections", Number, Value("4096"), "Most connections at once", "1000"),
@@ -149,6 +149,7 @@ pub(super) const KEYS: [Key; 133] = [
     theirs(ALERTS, "after", Duration, Value("\"2 min\""), "How long something must last before it is told", "\"10 min\""),
     both(USE, "site_name", Text, Means("`site.name`"), "Name of the site in published records", "\"EXAMPLE-SITE\""),
     theirs(USE, "ledger", Text, Value("\"/var/lib/stratus/accounting/ledger.db\""), "The ledger: one file, kept for ever", "\"/srv/accounting/ledger.db\""),
+    theirs(USE, "usage_report", Text, Means("`usage.json` beside the ledger"), "What each user used in each month: written by each feed, for the monitor's pages", "\"/srv/accounting/usage.json\""),
     theirs(USE, "compute_service", Text, Nothing, "Name of the cloud within the site, for APEL", "\"cloud.example.org\""),
     theirs(USE, "global_user_name", Text, Nothing, "Name of people for the world; `#user#` and `#group#` stand for OpenNebula's names", "\"/O=Example/CN=#user#\""),
     theirs(USE, "fqan", Text, Nothing, "Virtual organisation, group and role of usage, as above", "\"/vo.example.org/#group#\""),

@@ -65,8 +65,12 @@ impl Claims {
         let mut open: Vec<&Claim> = Vec::new();
         for claim in &self.addresses {
             open.retain(|other| other.last >= claim.first);
-            if let Some(other) = open.iter().find(|other| clash(other, claim)) {
-                report(other, claim, text, problems);
+            // Whoever came first, and whoever has the very same: one does not hide the other.
+            let first = open.iter().position(|other| clash(other, claim));
+            let same = |other: &&Claim| (other.first, other.last) == (claim.first, claim.last);
+            let twin = open.iter().rposition(|other| same(other) && clash(other, claim));
+            for at in first.into_iter().chain(twin.filter(|_| twin != first)) {
+                report(open[at], claim, text, problems);
             }
             // One that lasts as long stands for the others: what clashes with them clashes with it.
             open.retain(|other| !stands_for(claim, other));

@@ -137,6 +137,9 @@ pub(super) fn nodes(
     (nodes, bridge)
 }
 
+/// How hosts are named.
+const A_HOST: &str = "write host names, such as \"node07.example.org\" or \"node[01-04]\"";
+
 /// The names in `hosts`, each with its number and place.
 fn node_names(s: &Section<'_>, reading: &Reading) -> BTreeMap<HostName, (usize, Range<usize>)> {
     let mut hosts = BTreeMap::new();
@@ -144,7 +147,7 @@ fn node_names(s: &Section<'_>, reading: &Reading) -> BTreeMap<HostName, (usize, 
         let names = match host_range::expand(&text) {
             Ok(names) => names,
             Err(error) => {
-                s.complain_at(span, error.to_string(), None);
+                s.complain_at(span, error.to_string(), Some(A_HOST.to_owned()));
                 continue;
             }
         };
@@ -152,7 +155,7 @@ fn node_names(s: &Section<'_>, reading: &Reading) -> BTreeMap<HostName, (usize, 
             let host = match reading.complete(&name) {
                 Ok(host) => host,
                 Err(error) => {
-                    s.complain_at(span.clone(), error.to_string(), None);
+                    s.complain_at(span.clone(), error.to_string(), Some(A_HOST.to_owned()));
                     break;
                 }
             };
@@ -164,7 +167,8 @@ fn node_names(s: &Section<'_>, reading: &Reading) -> BTreeMap<HostName, (usize, 
             }
         }
         if hosts.len() > MOST_HOSTS {
-            s.complain("hosts", format!("a site has at most {MOST_HOSTS} nodes"), None);
+            let cure = Some("make a site of its own of the others".to_owned());
+            s.complain("hosts", format!("a site has at most {MOST_HOSTS} nodes"), cure);
             break;
         }
     }
@@ -176,7 +180,7 @@ fn named(s: &Section<'_>, name: &str, table: &Section<'_>, reading: &Reading) ->
     let hosts = host_range::expand(name)
         .and_then(|names| names.iter().map(|name| reading.complete(name)).collect());
     hosts.unwrap_or_else(|error| {
-        s.complain_at(table.span(), error.to_string(), None);
+        s.complain_at(table.span(), error.to_string(), Some(A_HOST.to_owned()));
         Vec::new()
     })
 }

@@ -39,7 +39,8 @@ fn directory(s: &Section<'_>) -> Identity {
     let bind_dn = s.text("bind_dn");
     let password_file = s.path("bind_password_file");
     if bind_dn.is_some() != password_file.is_some() {
-        s.complain("bind_dn", "`bind_dn` and `bind_password_file` belong together", None);
+        let cure = Some("write both, or neither for an anonymous search".to_owned());
+        s.complain("bind_dn", "`bind_dn` and `bind_password_file` belong together", cure);
     }
     let filter = |key| {
         let text = s.text(key)?;

@@ -7,6 +7,7 @@ mod claims;
 mod hosts;
 mod ldap;
 mod networks;
+mod own_packages;
 mod refuse;
 mod service_files;
 mod services;
@@ -23,23 +24,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
-use stratus_sections::{Invalid, Problems, Section, SiteText};
-
-/// The sections that the file may have.
-const SECTIONS: [&str; 12] = [
-    "site",
-    "frontend",
-    "nodes",
-    "ssh",
-    "networks",
-    "vpn",
-    "identity",
-    "repository",
-    "cache",
-    "monitor",
-    "accounting",
-    "packages",
-];
+use stratus_sections::{Invalid, Problems, SECTIONS, Section, SiteText};
 
 /// What the sections find out for each other.
 struct Reading {
@@ -56,20 +41,39 @@ impl Site {
         Ok(site)
     }
 
+    /// As [`Site::parse`], for whoever sets the site up: it also has to say where packages of Stratus
+    /// come from, if a host needs some. Who reads a part of the file on such a host has them.
+    pub fn parse_to_install(file: &Path, text: &str) -> Result<Self, Invalid> {
+        let (site, _) = read(file, text, own_packages::check)?;
+        Ok(site)
+    }
+
     /// As [`Site::parse`], with every key that the reading asked for, as `networks.*.base`.
     pub fn parse_and_list(file: &Path, text: &str) -> Result<(Self, BTreeSet<String>), Invalid> {
-        let written = SiteText::parse(file, text)?;
-        let mut reading =
-            Reading { problems: Problems::default(), claims: Claims::default(), domain: None };
-        let site = reading.site(&written, service_files::named(file, text));
-        let Reading { mut problems, claims, .. } = reading;
-        claims.check(text, &mut problems);
-        refuse::placeholders_and_secrets(&written, &mut problems);
-        problems.extend(written.only_sections(&SECTIONS));
-        written.conclude(problems)?;
-        let site = site.expect("a value that is absent has noted its problem");
-        Ok((site, written.asked()))
+        read(file, text, |_, _, _| {})
     }
+}
+
+/// Reads the whole file; `also` sees what is wrong with the site besides.
+fn read(
+    file: &Path,
+    text: &str,
+    also: fn(&Site, &SiteText, &mut Problems),
+) -> Result<(Site, BTreeSet<String>), Invalid> {
+    let written = SiteText::parse(file, text)?.with_examples(crate::keys::example);
+    let mut reading =
+        Reading { problems: Problems::default(), claims: Claims::default(), domain: None };
+    let site = reading.site(&written, service_files::named(file, text));
+    let Reading { mut problems, claims, .. } = reading;
+    claims.check(text, &mut problems);
+    if let Some(site) = &site {
+        also(site, &written, &mut problems);
+    }
+    refuse::placeholders_and_secrets(&written, &mut problems);
+    problems.extend(written.only_sections(&SECTIONS));
+    written.conclude(problems)?;
+    let site = site.expect("a value that is absent has noted its problem");
+    Ok((site, written.asked()))
 }
 
 impl Reading {
@@ -81,7 +85,9 @@ impl Reading {
         let vpn_section = text.section("vpn");
         let range = vpn::range(&vpn_section);
         let networks = networks::all(text, self, bridge.as_ref(), range.as_ref());
-        let vpn = vpn::read(vpn_section, range, self, &networks);
+        let hosts = frontend.iter().map(|f| &f.host).chain(nodes.iter().map(|n| &n.host));
+        let hosts: Vec<&HostName> = hosts.collect();
+        let vpn = vpn::read(vpn_section, range, self, &networks, &hosts);
         let identity = ldap::identity(text, self);
         let host = frontend.as_ref().map(|f| f.host.clone());
         let repository = services::repository(text, self, host.as_ref());
@@ -165,8 +171,8 @@ fn one_of<T: Clone>(section: &Section<'_>, key: &'static str, words: &[(&str, T)
     let text = section.text(key)?;
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
     if found.is_none() {
-        let known = words.iter().map(|(word, _)| *word);
-        let cure = stratus_sections::near::cure(&text, known, "one of");
+        let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let cure = format!("write one of {}", known.join(", "));
         section.complain(key, format!("`{key}` cannot be `{text}`"), Some(cure));
     }
     found

@@ -20,6 +20,11 @@ enum Shape {
 /// Keys that belong to one shape alone.
 const RANGED_ONLY: [&str; 5] = ["base", "network", "size", "first", "last"];
 
+/// Most addresses of one network that DHCP serves, a network of class B: the server gets a line
+/// for each, because it can be told of no rule that leads from a MAC address to an address.
+const MOST_BY_DHCP: u32 = 1 << 16;
+const TOO_MANY_BY_DHCP: &str = "lease at most 65536 of them with `first` and `last`, or take `dhcp` out: OpenNebula tells machines their addresses in their context";
+
 pub(super) fn all(
     text: &SiteText,
     reading: &mut Reading,
@@ -31,7 +36,9 @@ pub(super) fn all(
     let mut places: Vec<(usize, Range<usize>)> = Vec::new();
     for (name, span, table) in s.tables_by_name() {
         let read = name.parse().map_err(|e: crate::WrongValue| {
-            table.complain_at(span.clone(), e.to_string(), None);
+            let cure =
+                "write [networks.private], with letters, digits, `-`, `_` and `.`".to_owned();
+            table.complain_at(span.clone(), e.to_string(), Some(cure));
         });
         let shown = if table.has("base") {
             table.value_span("base")
@@ -82,6 +89,10 @@ fn network(
         Shape::Ranged => ranged.and_then(|r| extent(s, &r, gateway, vpn)).map(NetworkKind::Ranged),
     };
     if let Some(NetworkKind::Ranged(extent)) = &kind {
+        if dhcp.is_some() && extent.size > MOST_BY_DHCP {
+            let message = format!("{} addresses are too many for `dhcp`", extent.size);
+            s.complain("dhcp", message, Some(TOO_MANY_BY_DHCP.to_owned()));
+        }
         let key = ["first", "last", "base"].into_iter().find(|key| s.has(key));
         let span = s.value_span(key.unwrap_or("network"));
         reading.claims.range(*extent, Use::Lease, format!("leased by `{name}`"), span);

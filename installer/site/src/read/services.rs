@@ -58,7 +58,9 @@ pub(super) fn monitor(
     let s = text.section("monitor");
     s.accept(&keys::of_services("monitor"));
     let host = reading.host(&s, "host").or_else(|| frontend.map(|f| f.host.clone()));
+    let listen: Vec<SocketAddr> = s.parsed_list("listen");
     let port = port(&s, "port").unwrap_or(8444);
+    let port = listen.first().map_or(port, SocketAddr::port);
     let interval = within(&s, "interval", 30, 1..=86_400);
     let retention = within(&s, "retention", 400 * 86_400, 3600..=3650 * 86_400);
     if retention < interval {
@@ -72,9 +74,22 @@ pub(super) fn monitor(
         let cure = Some("choose another port for one of them".to_owned());
         s.complain("port", format!("port {port} of `{host}` is XML-RPC's already"), cure);
     }
+    let vpn_report = report(&s);
     let present = s.is_present();
     reading.close(s);
-    host.filter(|_| present).map(|host| Monitor { host, port })
+    host.filter(|_| present).map(|host| Monitor { host, port, vpn_report })
+}
+
+/// A path that can stand in a unit of systemd.
+fn report(s: &Section<'_>) -> Option<String> {
+    let path = s.text("vpn_report")?;
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"%$\"'\\".contains(c);
+    if path.is_empty() || !path.chars().all(plain) {
+        let cure = Some("take a path such as \"/run/stratus/vpn.json\"".to_owned());
+        s.complain("vpn_report", "`vpn_report` must be a path without blanks and quotes", cure);
+        return None;
+    }
+    Some(path)
 }
 
 pub(super) fn accounting(

@@ -1,5 +1,7 @@
 //! `[vpn]`: the overlay of burst nodes.
 
+mod wireguard;
+
 use super::claims::Use;
 use super::subnet::{net, parse_extent, usable};
 use super::{Reading, one_of, port, within};
@@ -32,9 +34,10 @@ pub(super) fn read(
     range: Option<Extent>,
     reading: &mut Reading,
     networks: &[Network],
+    hosts: &[&HostName],
 ) -> Option<Vpn> {
     let vpn = if enabled(&s) {
-        overlay(&s, range, reading, networks)
+        overlay(&s, range, reading, networks, hosts)
     } else {
         // What is switched off is still kept, for the day it is switched on.
         let keys: Vec<&str> =
@@ -55,6 +58,7 @@ fn overlay(
     range: Option<Extent>,
     reading: &mut Reading,
     networks: &[Network],
+    hosts: &[&HostName],
 ) -> Option<Vpn> {
     let endpoint = s.required_text("endpoint");
     let named = endpoint.parse::<HostName>().is_ok() || endpoint.parse::<IpAddr>().is_ok();
@@ -67,10 +71,11 @@ fn overlay(
     }
     let protocols = [("udp", "udp".to_owned()), ("tcp", "tcp".to_owned())];
     let protocol = one_of(s, "protocol", &protocols).unwrap_or_else(|| "udp".to_owned());
-    let modes = [("tap", VpnMode::Tap), ("tun", VpnMode::Tun)];
+    let modes = [("tap", VpnMode::Tap), ("tun", VpnMode::Tun), ("wireguard", VpnMode::WireGuard)];
     let mode = one_of(s, "mode", &modes).unwrap_or(VpnMode::Tap);
-    let port = port(s, "port").unwrap_or(1194);
+    let port = port(s, "port").unwrap_or_else(|| wireguard::default_port(mode));
     let gateway_host = reading.host(s, "gateway_host");
+    let serve_names = serve_names(s, mode);
     let certificate_validity = within(s, "certificate_validity", 365 * DAY, DAY..=3650 * DAY);
     let ca_validity = within(s, "ca_validity", 3650 * DAY, DAY..=18_250 * DAY);
     if ca_validity < certificate_validity {
@@ -80,13 +85,17 @@ fn overlay(
     }
     let network = joined(s, range.as_ref(), networks);
     let stated = net(s, "subnet");
+    let settled = mode != VpnMode::WireGuard || wireguard::is_settled(s, stated, network, networks);
     let subnet = stated.or_else(|| network.and_then(|n| n.subnet));
     if let Some(range) = &range {
         let owner = "of burst nodes".to_owned();
         reading.claims.range(*range, Use::Burst, owner, s.value_span("range"));
-        fits(s, *range, subnet, stated, network);
+        if settled {
+            fits(s, *range, subnet, stated, network);
+        }
     }
-    let nodes = nodes(s, range.as_ref(), reading);
+    let around = Around { mode, gateway_host: gateway_host.as_ref(), hosts };
+    let nodes = nodes(s, range.as_ref(), reading, around);
     Some(Vpn {
         endpoint,
         port,
@@ -96,10 +105,24 @@ fn overlay(
         subnet: subnet?,
         range: range?,
         gateway_host,
+        serve_names,
         certificate_validity,
         ca_validity,
         nodes,
     })
+}
+
+fn serve_names(s: &Section<'_>, mode: VpnMode) -> bool {
+    let serves = s.flag("serve_names", !mode.is_routed());
+    if serves && mode.is_routed() {
+        let cure = "have the site's name service read the file `names/hosts` of the overlay";
+        s.complain(
+            "serve_names",
+            "a routed VPN joins no LAN to tell names to",
+            Some(cure.to_owned()),
+        );
+    }
+    serves
 }
 
 /// The virtual network whose subnet is joined: the named one, or the one that holds the range.
@@ -158,17 +181,31 @@ fn fits(
     }
 }
 
-fn nodes(s: &Section<'_>, range: Option<&Extent>, reading: &mut Reading) -> Vec<Burst> {
+/// What burst nodes are judged by.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    mode: VpnMode,
+    gateway_host: Option<&'a HostName>,
+    /// The front-end, where it is known, and the nodes.
+    hosts: &'a [&'a HostName],
+}
+
+fn nodes(
+    s: &Section<'_>,
+    range: Option<&Extent>,
+    reading: &mut Reading,
+    around: Around<'_>,
+) -> Vec<Burst> {
     let mut nodes: Vec<Burst> = Vec::new();
     let mut names = BTreeSet::new();
     let mut addresses = BTreeSet::new();
     for element in s.list("nodes", "a list of names, or of tables with `name`") {
         let (name, address, register, span) = match element {
-            Element::Text(text, span) => (text, None, true, span),
+            Element::Text(text, span) => (text, None, None, span),
             Element::Table(table) => {
                 let name = table.required_text("name");
                 let address = table.parsed("address");
-                let register = table.flag("register", true);
+                let register = table.flag("register", false).then(|| table.value_span("register"));
                 let place = if address.is_some() { "address" } else { "name" };
                 let span = table.value_span(place);
                 reading.close(table);
@@ -180,12 +217,25 @@ fn nodes(s: &Section<'_>, range: Option<&Extent>, reading: &mut Reading) -> Vec<
         }
         match name.parse::<HostName>() {
             _ if name.is_empty() => {}
-            Err(error) => s.complain_at(span, error.to_string(), None),
+            Err(error) => {
+                let cure = Some("write host names such as \"burst1\"".to_owned());
+                s.complain_at(span, error.to_string(), cure);
+            }
+            Ok(name) if around.hosts.iter().any(|host| host.is_like(&name)) => {
+                let cure = "a burst node is a machine of its own, elsewhere: give it a name that no host of the site has";
+                let message = format!("`{name}` is the name of a host of the site");
+                s.complain_at(span, message, Some(cure.to_owned()));
+            }
             Ok(name) if !names.insert(name.clone()) => {
                 let cure = Some("write each burst node once".to_owned());
                 s.complain_at(span, format!("`{name}` is listed twice"), cure);
             }
-            Ok(name) => nodes.push(Burst { name, address, register }),
+            Ok(name) => {
+                if let Some(span) = &register {
+                    may_register(s, around, span);
+                }
+                nodes.push(Burst { name, address, register: register.is_some() });
+            }
         }
     }
     if let Some(range) = range.filter(|r| nodes.len() > r.size as usize) {
@@ -193,6 +243,25 @@ fn nodes(s: &Section<'_>, range: Option<&Extent>, reading: &mut Reading) -> Vec<
         s.complain("range", message, Some("make the range larger".to_owned()));
     }
     nodes
+}
+
+/// A host of OpenNebula runs machines of the site's networks, and the front-end logs in on it.
+fn may_register(s: &Section<'_>, around: Around<'_>, span: &Range<usize>) {
+    if around.mode != VpnMode::Tap {
+        let message = "machines on a burst node would be in no network of the site: a routed VPN \
+                       carries no Ethernet frames";
+        let cure = "take `mode = \"tap\"`, or `register = false`".to_owned();
+        s.complain_at(span.clone(), message, Some(cure));
+    }
+    // The front-end is the first of the hosts.
+    if let Some((gateway, frontend)) = around.gateway_host.zip(around.hosts.first())
+        && gateway != *frontend
+    {
+        let message = format!("`{gateway}` registers no host: OpenNebula is on `{frontend}`");
+        let cure = "take `gateway_host` out, so that the front-end is the gateway, or write \
+                    `register = false`";
+        s.complain_at(span.clone(), message, Some(cure.to_owned()));
+    }
 }
 
 fn placed(

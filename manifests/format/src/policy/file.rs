@@ -90,6 +90,24 @@ pub enum PolicyError {
 }
 
 impl PolicyFile {
+    /// Reads a policy file, or the rules of `[repository]` in a site's settings, where they stand
+    /// among much else.
+    ///
+    /// # Errors
+    ///
+    /// The place and the reason, where the text is no TOML or has a key that no policy has.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        let written: toml::Table = toml::from_str(text)?;
+        match written.get("repository").and_then(toml::Value::as_table) {
+            Some(section) => {
+                let rules = section.iter().filter(|(key, _)| *key == "endorsers");
+                rules.map(|(k, v)| (k.clone(), v.clone())).collect::<toml::Table>().try_into()
+            }
+            // From the text, so that an error has its place.
+            None => toml::from_str(text),
+        }
+    }
+
     /// Reads every value; the first that is not usable is the error.
     pub fn check(&self) -> Result<Policy, PolicyError> {
         let lists = &self.filters;

@@ -37,7 +37,8 @@ impl PathPattern {
             .into_iter()
             .map(|part| match part {
                 "**" => Ok(Segment::Any),
-                "" => Err(wrong()),
+                // No path of the tree has such segments, so it would fit nothing.
+                "" | "." | ".." => Err(wrong()),
                 other if other.contains("**") => Err(wrong()),
                 other => Ok(Segment::Like(other.chars().collect())),
             })
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        for text in ["", "/base/**", "base//x", "base/a**", "base/"] {
+        for text in ["", "/base/**", "base//x", "base/a**", "base/", "../x", "base/./x"] {
             assert!(PathPattern::new(text).is_err(), "{text}");
         }
     }

@@ -38,7 +38,7 @@ Exit codes: 0 done, 1 failed, 2 the site file or an option is wrong.";
 enum Task {
     /// Write the templates; files of an earlier export that are no longer made are removed
     Export(ExportArguments),
-    /// Print what a profile leaves to others, with the reasons, as a table in Markdown
+    /// Print what a profile leaves to others, with the reasons, as a table in Markdown or as JSON
     Left,
 }
 
@@ -74,6 +74,10 @@ fn main() -> ExitCode {
         let Arguments { json, task } = arguments();
         match task {
             Task::Export(arguments) => write_export(&arguments, json),
+            Task::Left if json => {
+                print_json(&stratus_quattor::reasons())?;
+                Ok(Exit::Done)
+            }
             Task::Left => {
                 print_line(stratus_quattor::table().trim_end())?;
                 Ok(Exit::Done)

@@ -99,8 +99,10 @@ pub(super) fn command(around: &Around, path: &str) -> Option<String> {
             Action::RefreshPackages
             | Action::RemoveLibvirtNetwork
             | Action::RestoreLabels
+            | Action::AllowNfsMachines
             | Action::LoadFirewall
             | Action::MakeOverlay
+            | Action::MakeWireguard
             | Action::SyncRemotes => {}
         }
     }

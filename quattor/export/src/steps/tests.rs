@@ -109,9 +109,11 @@ fn an_action_is_left_or_follows_a_file() {
         Action::RefreshPackages,
         Action::RemoveLibvirtNetwork,
         Action::RestoreLabels,
+        Action::AllowNfsMachines,
         Action::LoadFirewall,
         Action::SyncRemotes,
         Action::MakeOverlay,
+        Action::MakeWireguard,
     ];
     let bare = host();
     let command = |action| {

@@ -196,6 +196,9 @@ pub struct ApplianceDetail {
     /// Why it should no longer be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecated: Option<String>,
+    /// Name of the appliance to use instead, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<String>,
     /// Remarks.
     #[serde(default)]
     pub comments: Vec<String>,
@@ -267,6 +270,7 @@ pub(crate) mod tests {
             },
             reasons: vec![],
             deprecated: None,
+            replaced_by: None,
             comments: vec![],
             hypervisors: vec!["kvm".into()],
             bus: Some("virtio".into()),

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use stratus_cache::control::{Client, ControlError, Listed};
 use stratus_cache::{Service, Settings};
 use stratus_model::ByteCount;
-use stratus_service::{Signals, block_on, settings};
-use stratus_terminal::{Exit, Failure, arguments, note, print_line, run_service};
+use stratus_service::{Signals, block_on, check, settings};
+use stratus_terminal::{Exit, Failure, arguments, print_line, run_service};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -37,8 +37,9 @@ const EXAMPLES: &str = "Examples:
   stratus-cache --config site.toml                      serve
   stratus-cache --config site.toml check                read the file, report every problem
   stratus-cache --config site.toml status --json        what the running cache is doing
-  stratus-cache --config site.toml prefetch /images/base/a/1.0/a-1.0.img.gz
-  stratus-cache --config site.toml purge /images/base/a/1.0/a-1.0.img.gz";
+  stratus-cache --config site.toml prefetch ubuntu-24.04-x86_64-base-1.0
+  stratus-cache --config site.toml pin /images/base/a/1.0/a-1.0.img.gz
+  stratus-cache --config site.toml purge ubuntu-24.04-x86_64-base-1.0";
 
 #[derive(Subcommand)]
 enum Task {
@@ -52,22 +53,22 @@ enum Task {
     List,
     /// Have it fetch something whole.
     Prefetch {
-        /// The path, as clients ask for it.
+        /// The appliance's name, or a path as clients ask for it (with a slash).
         path: String,
     },
     /// Have it keep something whatever comes.
     Pin {
-        /// The path, as clients ask for it.
+        /// The appliance's name, or a path as clients ask for it (with a slash).
         path: String,
     },
     /// Have it treat something as everything else again.
     Unpin {
-        /// The path, as clients ask for it.
+        /// The appliance's name, or a path as clients ask for it (with a slash).
         path: String,
     },
     /// Have it forget something.
     Purge {
-        /// The path, as clients ask for it.
+        /// The appliance's name, or a path as clients ask for it (with a slash).
         path: String,
     },
     /// Have it compare everything stored with its checksums.
@@ -77,17 +78,15 @@ enum Task {
 fn main() -> ExitCode {
     run_service(|| {
         let arguments: Arguments = arguments();
-        let settings = settings(&arguments.config, Settings::parse)?;
+        let (file, json) = (&arguments.config, arguments.json);
         match arguments.task.unwrap_or(Task::Serve) {
             Task::Serve => {
+                let settings = settings(file, Settings::load)?;
                 settings.log.start()?;
                 block_on(serve(settings))
             }
-            Task::Check => {
-                note("the section [cache] is good");
-                Ok(Exit::Done)
-            }
-            task => block_on(command(&settings, task, arguments.json)),
+            Task::Check => check(file, Settings::load, "the section [cache] is", json),
+            task => block_on(command(&settings(file, Settings::parse)?, task, json)),
         }
     })
 }

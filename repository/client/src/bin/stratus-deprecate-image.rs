@@ -23,7 +23,7 @@ const LIMIT: u64 = 1 << 20;
 /// Published images never change and stay where they are; whoever looks for one, or pulls it, is
 /// told why it should no longer be used.
 #[derive(Parser, Debug)]
-#[command(name = "stratus-deprecate-image", version)]
+#[command(name = "stratus-deprecate-image", version, after_help = EXAMPLES)]
 struct Arguments {
     /// Name, path, 27-character identifier or SHA-256
     name: Wanted,
@@ -48,6 +48,11 @@ struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLES: &str = "Examples:
+  stratus-deprecate-image ubuntu-24.04-x86_64-base-1.0 --reason 'CVE-2026-0001 in openssl' \\
+      --replaced-by ubuntu-24.04-x86_64-base-1.1 --cert signer.crt --key signer.key --user ann
+  stratus-deprecate-image base/ubuntu/1.0/ubuntu-1.0 --reason 'end of support' --cert signer.p12";
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -4,20 +4,17 @@ use anyhow::Context;
 use clap::Parser;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use stratus_anchors::Anchors;
 use stratus_client::{Download, FetchOptions, Form, Found, Trust, Wanted};
-use stratus_manifest::Policy;
-use stratus_manifest::policy::PolicyFile;
 use stratus_model::{AppliancePath, Manifest};
 use stratus_terminal::{AtomicFile, Exit, Failure, Progress, ProgressMode, Settings};
 use url::Url;
 
 mod shared;
+#[path = "shared/trust.rs"]
+mod trust;
 
-/// Largest policy file, in bytes.
-const POLICY_LIMIT: u64 = 1 << 20;
 /// Connections when nobody says otherwise.
 const CONNECTIONS: u16 = 4;
 
@@ -27,19 +24,15 @@ const CONNECTIONS: u16 = 4;
 /// image appears under its name only when its digests agree; an interrupted download goes on where
 /// it stopped.
 #[derive(Parser, Debug)]
-#[command(name = "stratus-download-image", version)]
+#[command(name = "stratus-download-image", version, after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 struct Arguments {
     /// Name, path, 27-character identifier or SHA-256
     name: Wanted,
     #[command(flatten)]
     repository: shared::RepositoryOptions,
-    /// Whom to trust: a PEM file of signers or authorities, or a grid CA directory
-    #[arg(long, value_name = "PATH", env = "STRATUS_TRUST", help_heading = "Trust")]
-    trust: Option<PathBuf>,
-    /// Rules about endorsers (TOML)
-    #[arg(long, value_name = "FILE", env = "STRATUS_POLICY", help_heading = "Trust")]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    site: trust::SiteOptions,
     /// Pull it even if its endorser has withdrawn it
     #[arg(long, help_heading = "Trust")]
     even_if_deprecated: bool,
@@ -66,6 +59,12 @@ struct Arguments {
     json: bool,
 }
 
+const EXAMPLES: &str = "Examples:
+  stratus-download-image ubuntu-24.04-x86_64-base-1.0 --trust signer.crt
+  stratus-download-image ubuntu-24.04-x86_64-base-1.0 --trust /etc/grid-security/certificates \\
+      --cache http://cache.example.org:8480 -o /var/lib/images/ubuntu.img
+  stratus-download-image base/ubuntu/1.0/ubuntu-1.0 --compressed --manifest ubuntu.xml --json";
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -81,9 +80,14 @@ fn main() -> ExitCode {
 }
 
 async fn download(arguments: Arguments) -> anyhow::Result<Exit> {
+    if arguments.output.as_deref() == Some(std::path::Path::new("-")) {
+        return Err(Failure::usage("an image does not go to standard output: it is proved only when it is whole, and a reader would have used it by then")
+            .hint("use `-o FILE`, and read the file after exit code 0; a file named `-` is `-o ./-`")
+            .into());
+    }
     let settings = Settings::load()?;
-    let anchors = anchors(arguments.trust.as_deref().or(settings.trust.as_deref()))?.store();
-    let policy = policy(arguments.policy.as_deref().or(settings.policy.as_deref()))?;
+    let anchors = arguments.site.anchors(&settings)?.store();
+    let policy = arguments.site.policy(&settings)?;
     let connections = arguments.connections.or(settings.connections).unwrap_or(CONNECTIONS);
     let repository = arguments.repository.connect(&settings)?;
     let order = Download {
@@ -140,19 +144,6 @@ fn report(found: &Found, form: Form, json: bool, quiet: bool) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
-fn anchors(path: Option<&Path>) -> anyhow::Result<Anchors> {
-    let path = path.ok_or_else(|| {
-        Failure::usage("nobody is trusted, so nothing can be proved").hint(
-            "name the signers or authorities you trust with `--trust FILE`, `STRATUS_TRUST`, or `trust = \"FILE\"` in `~/.config/stratus/client.toml`",
-        )
-    })?;
-    let loaded = Anchors::load(path).map_err(|error| {
-        Failure::usage(format!("the trust anchors `{}` cannot be used", path.display()))
-            .because(error)
-    })?;
-    Ok(loaded)
-}
-
 /// The cache's bytes are compared with the signed manifest like all others, so plain HTTP will do.
 fn cache(address: Option<&str>) -> anyhow::Result<Option<Url>> {
     let Some(address) = address else { return Ok(None) };
@@ -166,13 +157,4 @@ fn cache(address: Option<&str>) -> anyhow::Result<Option<Url>> {
             .hint("write it as `http://host[:port]`")
     };
     Ok(Some(url.ok_or_else(wrong)?))
-}
-
-fn policy(path: Option<&Path>) -> anyhow::Result<Option<Policy>> {
-    let Some(path) = path else { return Ok(None) };
-    let bytes = shared::read_file(path, POLICY_LIMIT)?;
-    let wrong = || Failure::usage(format!("the policy `{}` cannot be used", path.display()));
-    let text = String::from_utf8(bytes).map_err(|error| wrong().because(error))?;
-    let file: PolicyFile = toml::from_str(&text).map_err(|error| wrong().because(error))?;
-    Ok(Some(file.check().map_err(|error| wrong().because(error))?))
 }

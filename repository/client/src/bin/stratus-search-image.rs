@@ -11,7 +11,7 @@ mod shared;
 
 /// Find appliances in a repository
 #[derive(Parser, Debug)]
-#[command(name = "stratus-search-image", version)]
+#[command(name = "stratus-search-image", version, after_help = EXAMPLES)]
 struct Arguments {
     /// Words that all occur in name, title, description or endorser; none: everything
     words: Vec<String>,
@@ -36,12 +36,17 @@ struct Arguments {
     #[arg(long, value_parser = sort, allow_hyphen_values = true, help_heading = "Search")]
     sort: Option<Sort>,
     /// Most appliances to show
-    #[arg(long, default_value_t = 100, value_name = "COUNT", help_heading = "Search")]
-    limit: usize,
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Search")]
+    limit: u32,
     /// Print the appliances as JSON
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLES: &str = "Examples:
+  stratus-search-image ubuntu --repository https://images.example.org
+  stratus-search-image --os ubuntu --arch x86_64 --type base --sort=-published --limit 5
+  stratus-search-image --status all --endorser ann@example.org --json";
 
 fn main() -> ExitCode {
     stratus_terminal::run_async(|| search(stratus_terminal::arguments()))
@@ -60,7 +65,7 @@ async fn search(arguments: Arguments) -> anyhow::Result<Exit> {
         sort: arguments.sort.unwrap_or_default(),
         ..SearchQuery::default()
     };
-    let most = arguments.limit.max(1);
+    let most = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let page = repository.search_all(&query, most).await.map_err(shared::failure)?;
     if arguments.json {
         stratus_terminal::print_json(&page)?;

@@ -13,7 +13,7 @@ mod shared;
 ///
 /// What is shown is the repository's word. `stratus-download-image` proves it.
 #[derive(Parser, Debug)]
-#[command(name = "stratus-show-image", version)]
+#[command(name = "stratus-show-image", version, after_help = EXAMPLES)]
 struct Arguments {
     /// Name, path, 27-character identifier or SHA-256
     name: Wanted,
@@ -23,6 +23,10 @@ struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLES: &str = "Examples:
+  stratus-show-image ubuntu-24.04-x86_64-base-1.0 --repository https://images.example.org
+  stratus-show-image MMZu9WvwKIro-rtBQfDk4PsKO7_ --json";
 
 fn main() -> ExitCode {
     stratus_terminal::run_async(|| show(stratus_terminal::arguments()))
@@ -69,6 +73,7 @@ fn lines(detail: &ApplianceDetail) -> Vec<(&'static str, String)> {
         ("signer", words(serde_json::to_value(one.signer))),
         ("policy", words(serde_json::to_value(one.policy))),
         ("status", status),
+        ("use instead", text(&detail.replaced_by)),
         ("published", one.published.to_string()),
         ("valid until", one.valid.map(|at| at.to_string()).unwrap_or_default()),
         ("format", text(&one.format)),
@@ -88,7 +93,13 @@ fn lines(detail: &ApplianceDetail) -> Vec<(&'static str, String)> {
     lines.extend(served.map(|c| ("as served", format!("{} {}", c.algorithm, c.value))));
     lines.extend(detail.reasons.iter().map(|reason| ("remark", reason.clone())));
     lines.extend(detail.comments.iter().map(|comment| ("comment", comment.clone())));
-    lines
-        .extend(detail.versions.iter().map(|v| ("version", format!("{} ({})", v.version, v.path))));
+    lines.extend(detail.versions.iter().map(|v| {
+        let mark = match v.status {
+            Validity::Valid => "",
+            Validity::Expired => ", expired",
+            Validity::Deprecated => ", deprecated",
+        };
+        ("version", format!("{} ({}){mark}", v.version, v.path))
+    }));
     lines
 }

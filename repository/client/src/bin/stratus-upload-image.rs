@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratus_client::{Publication, Sent, Stored};
+use stratus_client::{ClientError, Publication, Sent, Stored};
 use stratus_model::{AppliancePath, FileKind};
 use stratus_repository_api::route::Route;
 use stratus_terminal::{Exit, Failure, Progress, ProgressMode, Settings};
@@ -17,7 +17,7 @@ mod shared;
 /// The image goes first and continues where an interrupted upload stopped; the manifest follows and
 /// publishes both. Publishing the same appliance again changes nothing.
 #[derive(Parser, Debug)]
-#[command(name = "stratus-upload-image", version)]
+#[command(name = "stratus-upload-image", version, after_help = EXAMPLES)]
 struct Arguments {
     /// The gzip file of the disk image
     image: PathBuf,
@@ -39,6 +39,11 @@ struct Arguments {
     json: bool,
 }
 
+const EXAMPLES: &str = "Examples:
+  stratus-upload-image vm.img.gz vm.xml --repository https://images.example.org --user ann
+  STRATUS_TOKEN=… stratus-upload-image vm.img.gz vm.xml --check --json
+  stratus-upload-image vm.img.gz vm.xml --path base/ubuntu/1.0/ubuntu-1.0";
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -56,6 +61,18 @@ fn main() -> ExitCode {
     stratus_terminal::run_async(|| upload(stratus_terminal::arguments()))
 }
 
+/// What is wrong with a file of this machine is no question of trust: one that is not there was named
+/// wrongly, as a manifest is, and one that is no image, or another, has failed its check.
+fn local(error: ClientError) -> anyhow::Error {
+    let exit = match error {
+        ClientError::File { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    let hints = error.hints();
+    let failure = Failure::new(exit, error.to_string()).because(error);
+    hints.into_iter().fold(failure, Failure::hint).into()
+}
+
 async fn upload(arguments: Arguments) -> anyhow::Result<Exit> {
     let settings = Settings::load()?;
     let limit = stratus_manifest::SIZE_LIMIT as u64;
@@ -66,14 +83,14 @@ async fn upload(arguments: Arguments) -> anyhow::Result<Exit> {
         publication = publication.at(path);
     }
     publication.notes().iter().for_each(|note| stratus_terminal::warn(note));
-    publication.check_quickly(&arguments.image).map_err(shared::failure)?;
+    publication.check_quickly(&arguments.image).map_err(local)?;
     let mode = ProgressMode::choose(arguments.quiet);
     let size = std::fs::metadata(&arguments.image).map(|m| m.len()).ok();
     if arguments.check {
         let progress = Progress::new(mode, "checking", size);
         let checked = publication.check(&arguments.image, &progress);
         progress.finish();
-        checked.map_err(shared::failure)?;
+        checked.map_err(local)?;
     }
     let repository = arguments.repository.connect(&settings)?;
     let progress = Progress::new(mode, "uploading", size);

@@ -268,9 +268,9 @@ async fn what_cannot_belong_together_is_not_sent() {
     let bench = Bench::new().await;
     let image = bench.path().join("vm.img.gz");
     fs::write(&image, &IMAGE.gz[1..]).unwrap();
-    ends_with(&bench.upload().await, 3, "is not the image that the manifest describes");
+    ends_with(&bench.upload().await, 1, "is not the image that the manifest describes");
     fs::write(&image, &IMAGE.gz[..IMAGE.gz.len() - 1]).unwrap();
-    ends_with(&bench.upload().await, 3, "is not the image that the manifest describes");
+    ends_with(&bench.upload().await, 1, "is not the image that the manifest describes");
     fs::write(&image, &IMAGE.gz).unwrap();
     fs::write(bench.path().join("vm.xml"), "<manifest>").unwrap();
     ends_with(&bench.upload().await, 1, "the manifest `vm.xml` is not accepted");
@@ -350,6 +350,41 @@ async fn a_withdrawn_appliance_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn the_sites_policy_decides_before_anything_is_pulled() {
+    let bench = Bench::new().await;
+    ends_with(&bench.upload().await, 0, "");
+    let ask = async |policy: &str, more: &[&str]| {
+        fs::write(bench.path().join("policy.toml"), policy).unwrap();
+        let common = [NAME, "--trust", "signer.crt", "--policy", "policy.toml"];
+        bench.run("stratus-policy-image", &[&common[..], more].concat()).await
+    };
+    let rule = |subject| format!("[[endorsers]]\npath = \"base/**\"\nsubject = \"{subject}\"\n");
+    let url = format!("{}/images/{STEM}.img.gz", bench.server.address);
+    let output = ask(&rule("/O=Example/CN=*"), &[]).await;
+    ends_with(&output, 0, "");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{url}\n"));
+    // The rules of the repository's settings stand in a section.
+    let settings = rule("/O=Example/CN=*").replace("[[endorsers", "[[repository.endorsers");
+    let output = ask(&format!("[repository]\nport = 1\n{settings}"), &["--json"]).await;
+    ends_with(&output, 0, "");
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&said["allowed"], &said["url"]), (&true.into(), &url.as_str().into()));
+    let output = ask(&rule("/O=Other/*"), &[]).await;
+    ends_with(&output, 3, "no rule allows `/O=Example/CN=signer`");
+    assert!(output.stdout.is_empty());
+    let black = "[filters]\nblack_endorsers = [\"/O=Example/CN=signer\"]\n";
+    let output = ask(black, &["--json"]).await;
+    ends_with(&output, 3, "");
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["allowed"], false);
+    assert!(said["reasons"][0].as_str().unwrap().contains("black list"), "{said}");
+    ends_with(&ask("filter = 1\n", &[]).await, 2, "policy.toml");
+    let output = bench.run("stratus-policy-image", &[NAME, "--trust", "signer.crt"]).await;
+    ends_with(&output, 2, "--policy");
+    assert!(!bench.server.asked("GET").iter().any(|r| r.path.ends_with(".img.gz")));
+}
+
+#[tokio::test]
 async fn an_interrupt_keeps_what_arrived_and_nothing_else() {
     let bench = Bench::new().await;
     ends_with(&bench.upload().await, 0, "");
@@ -394,6 +429,7 @@ async fn every_command_has_a_man_page_and_completions() {
         "stratus-show-image",
         "stratus-download-image",
         "stratus-deprecate-image",
+        "stratus-policy-image",
     ] {
         for (kind, text) in [("man", format!(".TH {name} 1")), ("bash", "--repository".to_owned())]
         {

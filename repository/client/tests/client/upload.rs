@@ -182,6 +182,7 @@ async fn a_wrong_password_is_said_once() {
     let server = Server::start(|_, _| Answer::new(401)).await;
     let error = upload(&server).await.unwrap_err();
     assert_eq!(error.exit(), Exit::Denied);
+    assert!(error.to_string().contains("is wrong"), "{error}");
     assert_eq!(server.log().len(), 1);
 }
 

@@ -2,17 +2,19 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
+use serde_json::json;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitCode;
-use stratus_identity::{Scopes, Tokens, hash_password};
-use stratus_repository::{Service, Settings, reindex, scrub};
-use stratus_service::{Signals, block_on, settings};
+use stratus_identity::{Scopes, hash_password};
+use stratus_login::tokens;
+use stratus_repository::{Service, Settings, StartError, reindex, scrub};
+use stratus_service::{Signals, block_on, check, settings};
+use stratus_store::StoreError;
 use stratus_terminal::{
-    Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_line,
+    Exit, Failure, PasswordSource, Progress, ProgressMode, arguments, note, print_json, print_line,
     read_password, run_service,
 };
 
@@ -34,6 +36,9 @@ struct Arguments {
         global = true
     )]
     config: PathBuf,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     task: Option<Task>,
 }
@@ -43,7 +48,9 @@ const EXAMPLES: &str = "Examples:
   stratus-repository --config site.toml check      read the file, report every problem, do nothing
   stratus-repository --config site.toml scrub      re-read every published image
   STRATUS_PASSWORD=… stratus-repository hash-password
-  stratus-repository --config site.toml token create --owner robot --path 'base/**' --days 90";
+  stratus-repository --config site.toml token create --owner ann --path 'base/**' --days 90
+  stratus-repository --config site.toml token list --json
+  stratus-repository --config site.toml token revoke bX2y9Qw1Zk0p";
 
 #[derive(Subcommand)]
 enum Task {
@@ -51,13 +58,13 @@ enum Task {
     Serve,
     /// Read the site file and report every problem.
     Check,
-    /// Re-read every published image and compare it with its manifest.
+    /// Re-read every published image and compare it with its manifest, while the service is stopped.
     Scrub,
-    /// Make the index anew from the tree.
+    /// Make the index anew from the tree, while the service is stopped.
     Reindex,
     /// Print a hash for the password file; the password comes from STRATUS_PASSWORD or a prompt.
     HashPassword,
-    /// Tokens for robots. The service reads them at its start.
+    /// Tokens for robots. A running service takes each change over at once.
     Token {
         #[command(subcommand)]
         task: TokenTask,
@@ -68,7 +75,7 @@ enum Task {
 enum TokenTask {
     /// Make a token and print it, this once.
     Create {
-        /// Login that it acts for.
+        /// Login that it acts for; one of the password file or the directory.
         #[arg(long)]
         owner: String,
         /// Places where it may publish, such as `base/**`; none for reading only.
@@ -94,12 +101,21 @@ enum TokenTask {
 fn main() -> ExitCode {
     run_service(|| {
         let arguments: Arguments = arguments();
-        match arguments.task {
-            Some(Task::HashPassword) => hash(),
-            task => with_settings(
-                settings(&arguments.config, Settings::parse)?,
-                task.unwrap_or(Task::Serve),
-            ),
+        let (file, json) = (&arguments.config, arguments.json);
+        match arguments.task.unwrap_or(Task::Serve) {
+            Task::HashPassword => hash(),
+            Task::Check => {
+                check(file, Settings::load, "the sections [repository] and [identity] are", json)
+            }
+            Task::Serve => {
+                return_memory();
+                let settings = settings(file, Settings::load)?;
+                settings.log.start()?;
+                block_on(serve(settings))
+            }
+            Task::Scrub => block_on(scrub_all(settings(file, Settings::parse)?, json)),
+            Task::Reindex => block_on(reindex_all(settings(file, Settings::parse)?, json)),
+            Task::Token { task } => tokens(&settings(file, Settings::parse)?, task, json),
         }
     })
 }
@@ -122,31 +138,6 @@ fn return_memory() {
     }
 }
 
-fn with_settings(settings: Settings, task: Task) -> Result<Exit> {
-    match task {
-        Task::Check => {
-            note("the sections [repository] and [identity] are good");
-            Ok(Exit::Done)
-        }
-        Task::Token { task } => tokens(&settings, task),
-        Task::Serve => {
-            return_memory();
-            settings.log.start()?;
-            block_on(serve(settings))
-        }
-        Task::Scrub => block_on(scrub_all(settings)),
-        Task::Reindex => block_on(async move {
-            let (count, unreadable) = reindex(&settings).await?;
-            for line in &unreadable {
-                note(line);
-            }
-            print_line(&format!("{count} appliances"))?;
-            Ok(if unreadable.is_empty() { Exit::Done } else { Exit::Failed })
-        }),
-        Task::HashPassword => hash(),
-    }
-}
-
 async fn serve(settings: Settings) -> Result<Exit> {
     let signals = Signals::heard()?;
     let service = Service::open(settings).await?;
@@ -154,59 +145,89 @@ async fn serve(settings: Settings) -> Result<Exit> {
     signals.serve(&urls, reload, |shutdown| service.run(shutdown)).await
 }
 
-async fn scrub_all(settings: Settings) -> Result<Exit> {
+async fn scrub_all(settings: Settings, json: bool) -> Result<Exit> {
     let progress = Progress::new(ProgressMode::choose(false), "scrub", None);
     let mut before = 0;
     let report = scrub(&settings, |bytes| {
         progress.advance(bytes - before);
         before = bytes;
     })
-    .await?;
+    .await;
     progress.finish();
-    for (path, reason) in &report.damaged {
-        print_line(&format!("damaged: {path}: {reason}"))?;
+    let report = report.map_err(occupied)?;
+    if json {
+        let damaged = report.damaged.iter();
+        let damaged: Vec<_> = damaged
+            .map(|(path, reason)| json!({ "path": path.to_string(), "reason": reason }))
+            .collect();
+        print_json(&json!({ "checked": report.checked, "damaged": damaged }))?;
+    } else {
+        for (path, reason) in &report.damaged {
+            print_line(&format!("damaged: {path}: {reason}"))?;
+        }
+        let (checked, damaged) = (report.checked, report.damaged.len());
+        print_line(&format!("{checked} appliances checked, {damaged} damaged"))?;
     }
-    print_line(&format!(
-        "{} appliances checked, {} damaged",
-        report.checked,
-        report.damaged.len()
-    ))?;
     Ok(if report.damaged.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
+async fn reindex_all(settings: Settings, json: bool) -> Result<Exit> {
+    let (count, unreadable) = reindex(&settings).await.map_err(occupied)?;
+    for line in &unreadable {
+        note(line);
+    }
+    if json {
+        print_json(&json!({ "appliances": count, "unreadable": unreadable }))?;
+    } else {
+        print_line(&format!("{count} appliances"))?;
+    }
+    Ok(if unreadable.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// The folder has one user at a time; here that is the running service.
+fn occupied(error: StartError) -> anyhow::Error {
+    let running = matches!(&error, StartError::Store(StoreError::Locked { .. }));
+    if !running {
+        return error.into();
+    }
+    Failure::new(Exit::Failed, "this needs the storage for itself")
+        .because(error)
+        .hint("stop the service first (`systemctl stop stratus-repository`), and start it again afterwards")
+        .into()
+}
+
 fn hash() -> Result<Exit> {
+    const VARIABLE: &str = "STRATUS_PASSWORD";
+    let empty = || Failure::usage("an empty password is none: nobody could log in with it");
+    if std::env::var_os(VARIABLE).is_some_and(|password| password.is_empty()) {
+        return Err(empty()
+            .hint(format!("put one into `{VARIABLE}`, or unset it to be asked"))
+            .into());
+    }
     let source = PasswordSource {
         file: None,
-        variable: Some("STRATUS_PASSWORD"),
+        variable: Some(VARIABLE),
         settings_file: None,
         prompt: Some("New password".to_owned()),
     };
     let (password, _) = read_password(&source)?;
+    if password.expose_secret().is_empty() {
+        return Err(empty().into());
+    }
     print_line(&hash_password(&password))?;
     Ok(Exit::Done)
 }
 
-fn tokens(settings: &Settings, task: TokenTask) -> Result<Exit> {
-    let tokens = Tokens::open(&settings.data.join("tokens.json"))?;
+fn tokens(settings: &Settings, task: TokenTask, json: bool) -> Result<Exit> {
+    let file = settings.data.join("tokens.json");
     match task {
         TokenTask::Create { owner, paths, days, note } => {
             let scopes =
                 Scopes::publishing(&paths).map_err(|error| Failure::usage(error.to_string()))?;
-            let now = Timestamp::now();
-            let ends = now + SignedDuration::from_hours(24 * i64::from(days));
-            let made = tokens.create(&owner, scopes, Some(ends), &note, now)?;
-            print_line(made.secret.expose_secret())?;
+            let wanted = tokens::Wanted { owner, scopes, days, note };
+            block_on(tokens::create(&file, &settings.identity, &wanted, json))
         }
-        TokenTask::List => {
-            for token in tokens.list() {
-                let ends = token.expires.map_or_else(|| "never".to_owned(), |t| t.to_string());
-                print_line(&format!(
-                    "{}\t{}\t{}\tends {ends}\t{}",
-                    token.id, token.owner, token.scopes, token.note
-                ))?;
-            }
-        }
-        TokenTask::Revoke { id } => tokens.revoke(&id)?,
+        TokenTask::List => tokens::list(&file, json),
+        TokenTask::Revoke { id } => tokens::revoke(&file, &id),
     }
-    Ok(Exit::Done)
 }

@@ -3,15 +3,16 @@
 use crate::app::App;
 use crate::audit::Action;
 use crate::error::ApiError;
+use crate::form::Form;
 use crate::pages::{self, Account, TokenRow};
 use crate::who::{Caller, refused};
-use axum::extract::{Form, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use stratus_identity::{Person, Scopes, Via};
+use stratus_identity::{Person, Scopes, TokenError, Via};
 use stratus_login::session;
 use stratus_repository_api::problem::ProblemKind;
 
@@ -133,7 +134,13 @@ pub(crate) async fn revoke_token(
     if !own && !person.administrator {
         return Err(ApiError::public(ProblemKind::NotFound, "You have no such token."));
     }
-    app.tokens.revoke(&form.id).map_err(ApiError::internal)?;
+    app.tokens.revoke(&form.id).map_err(|error| match error {
+        // Ended meanwhile, by the command or in another window.
+        TokenError::Unknown(_) => {
+            ApiError::public(ProblemKind::NotFound, "There is no such token.")
+        }
+        other => ApiError::internal(other),
+    })?;
     app.audit(caller.from, person, Action::TokenRevoked, &form.id, None, None).await?;
     Ok(Redirect::to("/account").into_response())
 }

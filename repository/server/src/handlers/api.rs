@@ -6,11 +6,11 @@ use crate::error::ApiError;
 use crate::handlers::{caller, document};
 use crate::views;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use stratus_model::FileKind;
 use stratus_repository_api::problem::ProblemKind;
@@ -38,17 +38,28 @@ pub(crate) fn page(app: &App, query: &SearchQuery) -> Page {
     }
 }
 
-/// `/api/v1/appliances/{key}`: the newest that has this identifier or digest.
+/// What `/api/v1/appliances/{key}` may be asked with.
+#[derive(Deserialize)]
+struct Which {
+    path: Option<String>,
+}
+
+/// `/api/v1/appliances/{key}`: the newest that has this identifier or digest; with `path` the one of
+/// them that is there, since several appliances may have the same image.
 pub(crate) async fn appliance(
     app: App,
     key: ApplianceKey,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (caller, _) = caller(&app, request).await?;
+    let (caller, parts) = caller(&app, request).await?;
     caller.may_read(&app)?;
+    let Query(Which { path }) = Query::try_from_uri(&parts.uri)
+        .map_err(|error| ApiError::public(ProblemKind::BadQuery, error.body_text()))?;
     let found = app.store.find(&key.to_string());
-    let record = found.first().ok_or_else(|| {
-        ApiError::public(ProblemKind::NotFound, format!("No appliance here has `{key}`."))
+    let is_meant = |record: &&Arc<Record>| path.as_ref().is_none_or(|p| record.path.as_str() == p);
+    let record = found.iter().find(is_meant).ok_or_else(|| {
+        let there = path.as_ref().map(|path| format!(" at `{path}`")).unwrap_or_default();
+        ApiError::public(ProblemKind::NotFound, format!("No appliance here has `{key}`{there}."))
     })?;
     Ok(json(&detail(&app, record)))
 }

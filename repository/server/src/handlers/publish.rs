@@ -111,7 +111,16 @@ pub(crate) async fn deprecation(
         return Err(ApiError::public(ProblemKind::BadManifest, detail));
     }
     let digest = sha256(&bytes);
-    app.store.put_deprecation(&path, bytes).await.map_err(store_error)?;
+    app.store.put_deprecation(&path, bytes).await.map_err(|error| match &error {
+        StoreError::Conflict { .. } => {
+            let reason = record.deprecated.as_ref().map_or("", |d| d.reason.as_str());
+            let detail = format!(
+                "It is deprecated already (\"{reason}\"), and that statement stays as it was signed."
+            );
+            ApiError::public(ProblemKind::Conflict, detail)
+        }
+        _ => store_error(error),
+    })?;
     let signer = signer.map(|s| s.to_string());
     app.audit(
         caller.from,

@@ -58,7 +58,7 @@ prop_compose! {
             record.valid = (valid > 0).then(|| moment(valid));
             record.email = (size > 0).then(|| format!("{name}@example.org"));
             record.deprecated = bad.then(|| crate::Deprecation {
-                reason: "old".to_owned(), by: None, at: None,
+                reason: "old".to_owned(), replaced_by: None, by: None, at: None,
             });
             record
         }).collect()

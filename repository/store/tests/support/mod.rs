@@ -82,7 +82,7 @@ impl ManifestReader for Papers {
 
     fn deprecation(&self, _path: &AppliancePath, bytes: &[u8]) -> Result<Deprecation, String> {
         let reason = std::str::from_utf8(bytes).map_err(|e| e.to_string())?.to_owned();
-        Ok(Deprecation { reason, by: None, at: None })
+        Ok(Deprecation { reason, replaced_by: None, by: None, at: None })
     }
 }
 

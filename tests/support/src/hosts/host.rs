@@ -88,6 +88,9 @@ impl Host {
         if self.setup.second {
             options.push(format!("--network-veth-extra={}:eth1", self.second()).into());
         }
+        if self.setup.has_handles {
+            options.push("--system-call-filter=open_by_handle_at".into());
+        }
         options
     }
 

@@ -19,9 +19,9 @@
 //! Needs root, and says what is missing where the machine cannot. Everything ends with the value that
 //! started it; what a killed test left behind is swept at the start of the next lab.
 //!
-//! What this cannot show: the kernel is the machine's own (no modules of a host's own), limits of
-//! memory and processor are not enforced, and a power cut loses nothing that was already written,
-//! synced or not, because the machine's page cache lives on.
+//! What this cannot show: the kernel is the machine's own (no modules of a host's own; the test
+//! `kernel_mount` boots another one), limits of memory and processor are not enforced, and a power cut
+//! loses nothing that was already written, synced or not, because the machine's page cache lives on.
 
 mod apt;
 mod boot;
@@ -36,6 +36,7 @@ mod last_words;
 mod libvirt;
 mod mirrors;
 mod opennebula;
+mod own;
 mod relay;
 mod roots;
 mod rpm;

@@ -23,6 +23,7 @@ pub struct Standins {
     with_libvirt_standin: bool,
     with_rpm: bool,
     more: Vec<Package>,
+    own: Vec<Package>,
 }
 
 impl Default for Standins {
@@ -34,6 +35,7 @@ impl Default for Standins {
             with_libvirt_standin: false,
             with_rpm: false,
             more: Vec::new(),
+            own: Vec::new(),
         }
     }
 }
@@ -80,6 +82,14 @@ impl Standins {
     #[must_use]
     pub fn package(mut self, package: Package) -> Self {
         self.more.push(package);
+        self
+    }
+
+    /// With a repository of Stratus' own packages beside it, at `http://web.lab/stratus` and signed by
+    /// the same key.
+    #[must_use]
+    pub fn own(mut self, package: Package) -> Self {
+        self.own.push(package);
         self
     }
 
@@ -199,6 +209,14 @@ impl OpenNebulaRepository {
         repository.add(standins);
         repository.key.publish(&folder.join("repo2.key"));
         repository.url = lab.serve("repo", &folder);
+        if !standins.own.is_empty() {
+            let own = lab.folder().join("stratus");
+            for base in [Base::Bookworm, Base::Trixie, Base::Noble] {
+                let folder = own.join(base.folder());
+                AptRepository::build(&folder, "stable", "stratus", &standins.own, &repository.key);
+            }
+            lab.serve("stratus", &own);
+        }
         repository
     }
 

@@ -13,6 +13,7 @@ pub struct HostSetup {
     pub(super) second: bool,
     pub(super) seat: Option<Seat>,
     pub(super) has_key: bool,
+    pub(super) has_handles: bool,
     pub(super) files: Vec<(String, u32, Vec<u8>)>,
 }
 
@@ -27,6 +28,7 @@ impl HostSetup {
             second: false,
             seat: None,
             has_key: false,
+            has_handles: false,
             files: Vec::new(),
         }
     }
@@ -74,6 +76,13 @@ impl HostSetup {
     #[must_use]
     pub fn with_key(mut self) -> Self {
         self.has_key = true;
+        self
+    }
+
+    /// With the right to open files by their handles, which a file server outside of the kernel needs.
+    #[must_use]
+    pub fn with_handles(mut self) -> Self {
+        self.has_handles = true;
         self
     }
 

@@ -99,6 +99,16 @@ opennebula_key = "repo2.key"
         fs::write(&self.file, text).expect("the site file is written");
     }
 
+    /// Names the repository of Stratus' own packages ([`Standins::own`]) in the site file.
+    ///
+    /// # Panics
+    /// The disk is full, or the site file is not written yet.
+    pub fn name_own_packages(&self) {
+        let more = "stratus = \"http://web.lab/stratus\"\nstratus_key = \"repo2.key\"\n";
+        let mut file = fs::File::options().append(true).open(&self.file).expect("the site file");
+        file.write_all(more.as_bytes()).expect("the site file is written");
+    }
+
     /// Runs `stratus-install` in the lab.
     pub fn install(&self, arguments: &[&str]) -> Output {
         run(&mut self.command("stratus-install", arguments))

@@ -26,7 +26,8 @@ pub(crate) struct Common {
     /// such as `node[01-04]`, commas between.
     #[arg(long, value_name = "HOSTS", global = true, value_parser = hosts)]
     limit: Vec<Vec<HostName>>,
-    /// Take the facts from this file; no host is asked.
+    /// Take the facts from this file instead of asking the hosts for them. What looks at a site at
+    /// work, such as `verify`, still speaks to its hosts.
     #[arg(long, value_name = "FILE", global = true)]
     facts: Option<PathBuf>,
     /// Hosts get their packages from this directory, which `stratus-install mirror` made, and need no
