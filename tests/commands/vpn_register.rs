@@ -317,9 +317,13 @@ async fn a_burst_node_is_a_host_while_it_is_connected() {
     site.changes(&url, &["is deleted: it is no burst node any more"]);
     assert_eq!(site.text("hosts"), "127.0.0.1 localhost\n");
     assert!(!site.path("known_hosts").exists());
-    while oned.host(&burst).await.is_some() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let gone = async {
+        while oned.host(&burst).await.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let minute = std::time::Duration::from_secs(60);
+    tokio::time::timeout(minute, gone).await.expect("a deleted host goes within a minute");
 }
 
 #[tokio::test(flavor = "multi_thread")]

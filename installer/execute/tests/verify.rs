@@ -11,6 +11,9 @@ use stratus_execute::verify::{Daemon, Tiny, Verdict, verify};
 use stratus_plan::promise::{Check, Promise};
 use stratus_site::{HostName, NetworkName};
 
+/// A TCP and UDP port that nobody listens on (tcpmux, RFC 1078).
+const CLOSED: u16 = 1;
+
 struct Oned;
 
 #[async_trait::async_trait]
@@ -51,19 +54,18 @@ async fn look(checks: Vec<(&str, Check)>) -> Vec<Verdict> {
 async fn each_promise_gets_its_verdict_in_order() {
     let open = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = open.local_addr().unwrap().port();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let answers = |port| Check::PortAnswers { host: "127.0.0.1".into(), port };
     let bridge = Check::BridgeUp { bridge: "no-such-bridge".into(), interface: None };
     let verdicts = look(vec![
         ("one", answers(port)),
-        ("one", answers(closed)),
+        ("one", answers(CLOSED)),
         ("one", bridge),
         ("one", Check::HostMonitored { host: "two".parse().unwrap() }),
         ("three", answers(port)),
     ]);
     let verdicts = verdicts.await;
     assert_eq!(verdicts[0], Verdict::Met);
-    let closed = format!("one: nothing answers at 127.0.0.1 port {closed}");
+    let closed = format!("one: nothing answers at 127.0.0.1 port {CLOSED}");
     assert_eq!(verdicts[1], Verdict::NotMet(closed));
     assert_eq!(verdicts[2], Verdict::NotMet("one: there is no no-such-bridge".into()));
     assert_eq!(verdicts[3], Verdict::NotMet("two is in the state ERROR".into()));
@@ -82,10 +84,11 @@ async fn an_interface_is_up_or_not_there() {
 async fn a_server_of_datagrams_is_seen_to_listen() {
     let open = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = open.local_addr().unwrap().port();
-    let listens = |protocol: &str| ("one", Check::Listens { protocol: protocol.to_owned(), port });
-    let verdicts = look(vec![listens("udp"), listens("tcp")]).await;
+    let listens =
+        |protocol: &str, port| ("one", Check::Listens { protocol: protocol.to_owned(), port });
+    let verdicts = look(vec![listens("udp", port), listens("tcp", CLOSED)]).await;
     assert_eq!(verdicts[0], Verdict::Met);
-    let none = format!("one: nothing listens on tcp port {port}");
+    let none = format!("one: nothing listens on tcp port {CLOSED}");
     assert_eq!(verdicts[1], Verdict::NotMet(none));
 }
 

@@ -131,7 +131,6 @@ pub struct Rotated {
 /// An overlay that is open for changes; locked against a second administrator.
 pub struct Overlay<'a> {
     folder: Folder,
-    root: PathBuf,
     register: Register,
     site: &'a Site,
     vpn: &'a Vpn,
@@ -178,9 +177,8 @@ impl<'a> Overlay<'a> {
         };
         register.server = issue_server(&mut folder, &register, &kept, vpn, now, random)?;
         let authorities = BTreeMap::from([(1, (kept, pem.cert_pem))]);
-        let root = root.to_owned();
         let software = None;
-        let mut overlay = Self { folder, root, register, site, vpn, place, authorities, software };
+        let mut overlay = Self { folder, register, site, vpn, place, authorities, software };
         overlay.new_lists(now)?;
         overlay.commit()?;
         Ok((overlay, true))
@@ -207,9 +205,8 @@ impl<'a> Overlay<'a> {
             let kept = KeptAuthority::from_pem(&pem)?;
             authorities.insert(authority.generation, (kept, pem.cert_pem));
         }
-        let root = root.to_owned();
         let software = None;
-        Ok(Self { folder, root, register, site, vpn, place, authorities, software })
+        Ok(Self { folder, register, site, vpn, place, authorities, software })
     }
 
     /// The register as it is now.

@@ -21,7 +21,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::net::TcpListener;
 use stratus_tests::{
     Cache, CacheSetup, Faults, FaultyOrigin, Got, Page, Readers, Tally, program, run,
 };
@@ -50,9 +49,9 @@ fn repr_digest(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)))
 }
 
-/// An address that was free a moment ago, for those who must know it before it is taken.
+/// An address for those who must know theirs before they listen.
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", stratus_tests::free_port())
 }
 
 /// A compressed image of about so many bytes with the manifest of our own command.

@@ -1,18 +1,16 @@
 //! A real nginx as the origin.
 
-use crate::{MIB, free_address, length, noise};
+use crate::{MIB, length, noise};
 use std::fs;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-use stratus_tests::{Cache, CacheSetup, Readers, tool};
+use stratus_tests::{Cache, CacheSetup, Readers, await_listener, free_port, tool};
 use tempfile::TempDir;
 
 /// nginx over the files of a folder; ended by its id when dropped.
 struct Nginx {
     folder: TempDir,
-    address: String,
+    port: u16,
     child: Option<Child>,
 }
 
@@ -20,17 +18,17 @@ impl Nginx {
     /// `settings` go into its `server` block.
     fn start(settings: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let address = free_address();
+        let port = free_port();
         let root = folder.path().display();
         let text = format!(
             "daemon off; master_process off; pid {root}/pid; error_log {root}/error.log;\n\
              events {{ worker_connections 512; }}\n\
              http {{ client_body_temp_path {root}/body; log_format sent '$uri $status $body_bytes_sent';\n\
-             server {{ listen {address}; root {root}/files; access_log {root}/access.log sent;\n{settings} }} }}\n"
+             server {{ listen 127.0.0.1:{port}; root {root}/files; access_log {root}/access.log sent;\n{settings} }} }}\n"
         );
         fs::create_dir(folder.path().join("files")).unwrap();
         fs::write(folder.path().join("nginx.conf"), text).unwrap();
-        let mut nginx = Self { folder, address, child: None };
+        let mut nginx = Self { folder, port, child: None };
         nginx.restart();
         nginx
     }
@@ -46,11 +44,7 @@ impl Nginx {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        let begun = Instant::now();
-        while TcpStream::connect(&self.address).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "nginx does not listen");
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
+        await_listener(self.port);
     }
 
     fn stop(&mut self) {
@@ -74,7 +68,7 @@ impl Nginx {
     }
 
     fn cache(&self) -> Cache {
-        let upstream = format!("http://{}", self.address);
+        let upstream = format!("http://127.0.0.1:{}", self.port);
         Cache::with(CacheSetup { upstream, ..CacheSetup::default() })
     }
 }

@@ -1,9 +1,9 @@
 //! A real `slapd` with people and groups, on loopback.
 
+use crate::ports::{await_listener, free_port};
 use crate::programs::{program, run, tool};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use tempfile::TempDir;
@@ -101,6 +101,10 @@ impl Directory {
         assert!(started, "slapd did not start:\n{said}");
         // Its log is read to the end, or it would wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
+        // It says so before it listens: for a moment, connections are refused.
+        for port in [self.plain, self.secure] {
+            await_listener(port);
+        }
     }
 
     /// Ends it at once.
@@ -201,10 +205,4 @@ fn entries() -> String {
     text + &format!(
         "\ndn: cn=image-makers,ou=groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: image-makers\n{members}"
     )
-}
-
-/// A port that was free a moment ago; `slapd` cannot tell which one the system gave it.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }

@@ -12,6 +12,7 @@ pub mod hosts;
 mod monitor;
 pub mod oned;
 mod origin;
+mod ports;
 mod programs;
 mod reader;
 mod repository;
@@ -24,6 +25,7 @@ pub use cloud::{Cloud, CloudHost, CloudMachine, Mood};
 pub use directory::{DIRECTORY_PASSWORD, Directory};
 pub use monitor::{Monitor, MonitorSetup};
 pub use origin::{Faults, FaultyOrigin, Length, Page, Tally};
+pub use ports::{await_listener, free_port};
 pub use programs::{
     Output, program, run, tool, tools, unpacked, unpacked_libraries, unpacked_tool,
 };

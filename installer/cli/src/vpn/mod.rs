@@ -112,35 +112,48 @@ pub fn init(options: &Options) -> Result<Exit> {
         Overlay::init(&options.directory, (&site, &vpn), options.place()?, now, &mut system_random)
             .map_err(failed)?;
     let renewed = overlay.maintain(now, &mut system_random).map_err(failed)?;
-    let folder = options.directory.display();
     if options.json {
         print_json(&serde_json::json!({
             "new": new,
             "renewed": renewed,
             "authority_expires": overlay.register().issuing().to,
         }))?;
-    } else if new {
+    } else {
+        tell_init(options, new);
+    }
+    Ok(Exit::Done)
+}
+
+/// What `init` tells people.
+fn tell_init(options: &Options, new: bool) {
+    let folder = options.directory.display();
+    if new {
         note(&format!("the overlay is in `{folder}`; what is in `{folder}/pki` must stay secret"));
         note("next: `stratus-vpn add NAME`, `stratus-vpn bundle NAME --as cloud-init`");
     } else {
         note(&format!("there is an overlay in `{folder}` already; its server's files are right"));
     }
-    Ok(Exit::Done)
 }
 
 /// `add`: puts nodes in; without names those of the site file that are missing.
 pub fn add(options: &Options, names: &[HostName]) -> Result<Exit> {
     let (_, vpn) = site(options)?;
     let added = with(options, |overlay, now| {
-        let missing = vpn.nodes.iter().map(|node| node.name.clone());
-        let known = |name: &HostName| overlay.register().clients.contains_key(name);
-        let wanted: Vec<HostName> = match names {
-            [] => missing.filter(|name| !known(name)).collect(),
-            names => names.to_vec(),
-        };
+        let known = &overlay.register().clients;
+        let wanted = to_add(&vpn, names, |name| known.contains_key(name));
         overlay.add(&wanted, now, &mut system_random)
     })?;
     shown(options, &added, "added")
+}
+
+/// Who is to be added: those that are named, or those of the site file that are not known.
+fn to_add(vpn: &Vpn, names: &[HostName], known: impl Fn(&HostName) -> bool) -> Vec<HostName> {
+    match names {
+        [] => {
+            vpn.nodes.iter().map(|node| &node.name).filter(|&name| !known(name)).cloned().collect()
+        }
+        names => names.to_vec(),
+    }
 }
 
 /// `renew`: new certificates for nodes; without names what is due for the overlay itself.

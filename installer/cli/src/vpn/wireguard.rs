@@ -3,7 +3,7 @@
 
 use super::failures::failed;
 use super::look::{day, new_table, show, write};
-use super::{Options, counted, save, site};
+use super::{Options, counted, save, site, tell_init, to_add};
 use crate::site_file;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -64,15 +64,11 @@ pub fn init(options: &Options) -> Result<Exit> {
             .map_err(failed)?;
     overlay.maintain().map_err(failed)?;
     told(&overlay)?;
-    let folder = options.directory.display();
     if options.json {
         let key = overlay.register().server.public_key;
         print_json(&serde_json::json!({ "new": new, "public_key": key }))?;
-    } else if new {
-        note(&format!("the overlay is in `{folder}`; what is in `{folder}/pki` must stay secret"));
-        note("next: `stratus-vpn add NAME`, `stratus-vpn bundle NAME --as cloud-init`");
     } else {
-        note(&format!("there is an overlay in `{folder}` already; its server's files are right"));
+        tell_init(options, new);
     }
     Ok(Exit::Done)
 }
@@ -81,12 +77,8 @@ pub fn init(options: &Options) -> Result<Exit> {
 pub fn add(options: &Options, names: &[HostName]) -> Result<Exit> {
     let (_, vpn) = site(options)?;
     let (added, _) = with(options, |overlay, now| {
-        let known = |name: &HostName| overlay.register().nodes.contains_key(name);
-        let missing = vpn.nodes.iter().map(|node| node.name.clone());
-        let wanted: Vec<HostName> = match names {
-            [] => missing.filter(|name| !known(name)).collect(),
-            names => names.to_vec(),
-        };
+        let known = &overlay.register().nodes;
+        let wanted = to_add(&vpn, names, |name| known.contains_key(name));
         overlay.add(&wanted, now, &mut system_random)
     })?;
     shown(options, &added, "added")

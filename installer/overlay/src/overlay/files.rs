@@ -6,6 +6,7 @@ use crate::derived::{Material, hosts, server_files};
 use crate::folder::{self, Folder};
 use crate::register::{Register, VERSION};
 use crate::tls_crypt::ServerKey;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use stratus_x509::generate::{KeptAuthority, List, Revoked};
@@ -59,12 +60,7 @@ impl Overlay<'_> {
     /// server changed.
     pub(super) fn commit_counting(&mut self) -> Result<bool, Error> {
         self.folder.sync()?;
-        let mut content = serde_json::to_vec_pretty(&self.register).map_err(|error| {
-            Error::Unreadable { path: self.root.join(REGISTER), problem: error.to_string() }
-        })?;
-        content.push(b'\n');
-        self.folder.write(REGISTER, 0o600, &content)?;
-        self.folder.sync()?;
+        write_register(&mut self.folder, REGISTER, &self.register)?;
         let changed = self.derive()?;
         self.forget()?;
         self.folder.sync()?;
@@ -145,6 +141,21 @@ pub(super) fn lists(
         all += &authorities[&authority.generation].0.revocation_list(list)?;
     }
     Ok(all)
+}
+
+/// Writes a register, which from then on is what counts.
+pub(crate) fn write_register(
+    folder: &mut Folder,
+    name: &str,
+    register: &impl Serialize,
+) -> Result<(), Error> {
+    let mut content = serde_json::to_vec_pretty(register).map_err(|error| Error::Unreadable {
+        path: folder.path(name),
+        problem: error.to_string(),
+    })?;
+    content.push(b'\n');
+    folder.write(name, 0o600, &content)?;
+    folder.sync()
 }
 
 /// A file that must be there, as text.

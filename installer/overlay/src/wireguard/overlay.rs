@@ -8,13 +8,13 @@ use super::running::{self, RunningError};
 use crate::Random;
 use crate::derived::hosts;
 use crate::folder::{self, Folder};
-use crate::overlay::files::text;
+use crate::overlay::files::{text, write_register};
 use crate::overlay::{Error, not_of_hosts};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use stratus_network::overlay::wireguard::{
     NodeKeys, Peer, QUICK, SETTINGS, client, join_script, quick, settings,
 };
@@ -75,7 +75,6 @@ impl Register {
 /// An overlay that is open for changes; locked against a second administrator.
 pub struct Overlay<'a> {
     folder: Folder,
-    root: PathBuf,
     register: Register,
     /// The server's key before anything was changed.
     opened_with: PublicKey,
@@ -107,7 +106,7 @@ impl<'a> Overlay<'a> {
             server: new_server(&mut folder, now, random)?,
             nodes: BTreeMap::new(),
         };
-        let mut overlay = Self::of(folder, root, register, (site, vpn), place);
+        let mut overlay = Self::of(folder, register, (site, vpn), place);
         overlay.commit()?;
         Ok((overlay, true))
     }
@@ -130,18 +129,17 @@ impl<'a> Overlay<'a> {
         if register.site != site.general.name {
             return Err(Error::OtherSite { folder: root.to_owned(), site: register.site });
         }
-        Ok(Self::of(folder, root, register, (site, vpn), place))
+        Ok(Self::of(folder, register, (site, vpn), place))
     }
 
     fn of(
         folder: Folder,
-        root: &Path,
         register: Register,
         (site, vpn): (&'a Site, &'a Vpn),
         place: Place,
     ) -> Self {
         let opened_with = register.server.public_key;
-        Self { folder, root: root.to_owned(), register, opened_with, site, vpn, place }
+        Self { folder, register, opened_with, site, vpn, place }
     }
 
     /// The register as it is now.
@@ -156,7 +154,7 @@ impl<'a> Overlay<'a> {
     /// None runs, or `wg` fails.
     pub fn take_over(&self) -> Result<(), RunningError> {
         let keys = [self.opened_with, self.register.server.public_key];
-        running::take_over(&self.root.join("server").join(SETTINGS), keys)
+        running::take_over(&self.folder.path(&format!("server/{SETTINGS}")), keys)
     }
 
     /// Puts nodes in, all or none.
@@ -292,12 +290,7 @@ impl<'a> Overlay<'a> {
     /// server changed.
     fn commit(&mut self) -> Result<bool, Error> {
         self.folder.sync()?;
-        let mut content = serde_json::to_vec_pretty(&self.register).map_err(|error| {
-            Error::Unreadable { path: self.root.join(REGISTER), problem: error.to_string() }
-        })?;
-        content.push(b'\n');
-        self.folder.write(REGISTER, 0o600, &content)?;
-        self.folder.sync()?;
+        write_register(&mut self.folder, REGISTER, &self.register)?;
         let changed = self.derive()?;
         self.forget()?;
         self.folder.sync()?;

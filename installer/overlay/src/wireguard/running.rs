@@ -138,6 +138,7 @@ fn run(command: &mut Command) -> io::Result<Ended> {
                 child.wait()?;
                 break None;
             }
+            // Its end cannot be awaited with a limit; `wg` takes a few of these.
             thread::sleep(Duration::from_millis(2));
         };
         let read = |thread: thread::ScopedJoinHandle<'_, io::Result<Zeroizing<Vec<u8>>>>| {

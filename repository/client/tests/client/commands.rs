@@ -282,9 +282,8 @@ async fn exit_codes_say_whether_to_try_again() {
     let bench = Bench::new().await;
     let arguments = ["vm.img.gz", "vm.xml", "-q", "--user", "somebody"];
     ends_with(&bench.run("stratus-upload-image", &arguments).await, 4, "hint: use `--user NAME`");
-    // A port that nobody listens on any more.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let arguments = ["--repository", &format!("http://{closed}")];
+    // A port that nobody listens on.
+    let arguments = ["--repository", "http://127.0.0.1:1"];
     ends_with(&bench.run("stratus-search-image", &arguments).await, 5, "cannot be reached");
     let arguments = ["--repository", "http://images.example.org"];
     ends_with(&bench.run("stratus-search-image", &arguments).await, 2, "plain HTTP");
