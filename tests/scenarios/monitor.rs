@@ -293,10 +293,9 @@ fn open_pages_hear_of_new_states_and_are_bounded() {
     let (status, told) =
         monitor.get_with("/live", &[("authorization", "Basic YWRtaW46Y29ycmVjdCBob3JzZQ==")]);
     assert!(status == 503 && told.contains("by hand"), "{status} {told}");
-    // Open streams do not hold up the end.
-    let begun = std::time::Instant::now();
+    // Open streams do not hold up the end: they finish, and are not cut.
     assert_eq!(monitor.stop(), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(monitor.log().contains(" cut=0"), "{}", monitor.log());
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub(crate) fn write_register(
     })?;
     content.push(b'\n');
     folder.write(name, 0o600, &content)?;
-    folder.sync()
+    Ok(folder.sync()?)
 }
 
 /// A file that must be there, as text.

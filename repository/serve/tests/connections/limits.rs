@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::support::{Pki, Running, file, read_to_end, send, soon};
 
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_millis(600);
 
 fn hello() -> Router {
     Router::new().route("/", get(async || "hello"))
@@ -142,7 +142,7 @@ async fn a_slow_but_moving_download_is_not_cut() {
     };
     let router = Router::new().route("/", get(handler));
     let server = Running::start(router, limits, Pki::new().files());
-    // A client with small buffers, that reads 64 KiB thirty times a second. The server's socket
+    // A client with small buffers, that reads 64 KiB seventeen times a second. The server's socket
     // holds much more than it takes in the time limit, so no write goes on in that time.
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(32 << 10).expect("a small buffer");
