@@ -39,8 +39,7 @@ fn many_nodes_cause_one_transfer() {
     let (received, served) = cache.traffic();
     assert!(received <= image.len() as u64 * 101 / 100, "{received} bytes came");
     assert!(served >= 32 * image.len() as u64, "{served} bytes went");
-    let listed = cache.told(&["list"]);
-    assert_eq!(listed[0]["state"], "verified", "{listed}");
+    cache.until_first(|object| object["state"] == "verified");
 
     // The repository may be away now.
     repository.stop();

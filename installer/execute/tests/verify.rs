@@ -96,9 +96,13 @@ async fn a_server_of_datagrams_is_seen_to_listen() {
 fn overlay(status: i32, says: &str) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("stratus-vpn");
-    std::fs::write(&program, format!("#!/bin/sh\necho \"{says}\" >&2\nexit {status}\n")).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, mode).unwrap();
+    // A child writes it: a file that this process has open may be in what another thread starts,
+    // and what is open for writing cannot be run (ETXTBSY).
+    let text = format!("#!/bin/sh\necho \"{says}\" >&2\nexit {status}\n");
+    let write = "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"";
+    let mut child = std::process::Command::new("sh");
+    child.args(["-c", write, "sh"]).arg(&program).arg(&text);
+    assert!(child.status().unwrap().success());
     let script = format!("{}overlay_counts", include_str!("../src/verify.sh"));
     let path = format!("{}:/usr/bin:/bin", folder.path().display());
     let out = std::process::Command::new("sh").args(["-c", &script]).env("PATH", path).output();

@@ -165,7 +165,7 @@ impl Case<'_> {
         let mut socket = TcpStream::connect(self.cache.address()).unwrap();
         write!(socket, "GET {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", self.path)
             .unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         read("GET", &mut BufReader::new(socket), || self.release())
     }
 

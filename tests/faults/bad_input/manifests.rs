@@ -149,9 +149,7 @@ fn many_attributes() {
         let attributes: String = (0..40_000).map(|n| format!(" a{n}=\"\"")).collect();
         text.replacen("<user>", &format!("<user{attributes}>"), 1)
     };
-    let begun = std::time::Instant::now();
     refused("attributes", many, 422, "attributes", 1);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[test]

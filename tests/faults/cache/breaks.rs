@@ -96,7 +96,7 @@ fn a_cache_before_itself_says_so() {
 
 #[test]
 fn a_head_that_trickles_is_not_waited_for() {
-    let stage = impatient("head_time = \"500ms\"");
+    let stage = impatient("head_time = \"2s\"");
     let bytes = noise(1000, 45);
     let faults = Faults { trickle: Some(Duration::from_millis(50)), ..Faults::default() };
     stage.origin.put("/a", page(&bytes).with(faults.clone()));

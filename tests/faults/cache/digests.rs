@@ -73,7 +73,7 @@ fn ranges_that_make_up_something_wrong_do_not_all_end_well() {
 #[test]
 fn a_transfer_given_up_near_the_end_is_told_to_those_who_wait() {
     let setup =
-        CacheSetup { upstream_lines: "stall_time = \"300ms\"".into(), ..CacheSetup::default() };
+        CacheSetup { upstream_lines: "stall_time = \"2s\"".into(), ..CacheSetup::default() };
     let stage = Stage::with(setup);
     let bytes = noise(2 * MIB, 22);
     let told = page(&bytes).header("Repr-Digest", &repr_digest(&bytes));

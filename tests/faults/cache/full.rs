@@ -267,11 +267,13 @@ fn a_spool_that_becomes_read_only_is_read() {
     stage.origin.wait("/half", |tally| tally.waiting > 0);
     let objects = stage.cache.path("spool/objects");
     let process = stage.cache.process().to_string();
-    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\"";
+    // In one step: what is opened for writing by a way that can still be written keeps it so.
+    let script = "mkdir \"$1\" && mount --bind \"$0\" \"$1\" && mount -o remount,bind,ro \"$1\" && \
+                  mount --move \"$1\" \"$0\"";
     run(tool("nsenter", "util-linux")
         .args(["-t", &process, "--user", "--preserve-credentials", "--mount"])
         .args(["sh", "-c", script])
-        .arg(&objects))
+        .args([&objects, &stage.cache.path("read-only")]))
     .good();
     assert!(fs::write(stage.cache.spool().join("objects/probe"), "").is_err(), "it is read-only");
     stage.origin.go_on();

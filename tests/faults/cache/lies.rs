@@ -33,6 +33,7 @@ fn a_file_that_changes_in_the_middle_is_never_mixed() {
     let (old, new) = (noise(3 * MIB, 3), noise(3 * MIB, 4));
     stage.origin.put("/a", page(&old).with(breaks_at(MIB)));
     let reading = [stage.begin("/a", &[]), stage.begin("/a", &[("range", "bytes=500000-")])];
+    stage.cache.until_first(|object| object["readers"] == 2);
     stage.meanwhile("/a", || stage.origin.put("/a", page(&new)));
     let [whole, part] = reading.map(|reading| stage.end(reading).is_broken("the old one"));
     assert!(whole.begins(&old) && part.begins(&old[500_000..]));

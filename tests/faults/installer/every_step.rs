@@ -97,7 +97,8 @@ fn round(site: &mut Site, what: What, planned: &BTreeSet<At>, cut: &mut BTreeSet
         host.boot();
     }
     eprintln!("{} {}: {code:?} after {} ms", at.0, at.1, time.elapsed().as_millis());
-    assert!(!by_itself || code.is_some_and(|c| [1, 5].contains(&c)), "{at:?}: {code:?}\n{said}");
+    // 0 where it was the host's last step, and that was done.
+    assert!(!by_itself || code.is_some_and(|c| [0, 1, 5].contains(&c)), "{at:?}: {code:?}\n{said}");
     cut.insert(at);
     true
 }

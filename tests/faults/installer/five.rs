@@ -28,7 +28,7 @@ const AWAY: &str = "#!/bin/sh\n\
 #[test]
 fn what_breaks_on_one_host_is_named_and_stops_no_other() {
     let site = site(["front", "node1", "node2", "node3", "node4"].map(HostSetup::new));
-    site.write("node[1-4]", "10.77.0.109", "[ssh]\nstep_timeout = \"20s\"");
+    site.write("node[1-4]", "10.77.0.109", "[ssh]\nstep_timeout = \"60s\"");
     let [_, node1, node2, node3, node4] = &site.hosts[..] else { unreachable!() };
     let archives = "/var/cache/apt/archives";
     node1.run(&format!("mount -t tmpfs -o size=16k tmpfs {archives}")).good();
@@ -47,7 +47,7 @@ fn what_breaks_on_one_host_is_named_and_stops_no_other() {
         "packages:node: node1: failed with status 100: apt install",
         "enough free space in /var/cache/apt/archives",
         "cure: make room on node1",
-        "packages:node: node2: nothing heard for 20 s: apt install",
+        "packages:node: node2: nothing heard for 60 s: apt install",
         "`ssh node2 ps axf`",
         "packages:node: node3: failed with status 100: apt install",
         "cure: a package does not configure: mend on node3",

@@ -22,7 +22,7 @@ fn the_front_end_sets_itself_up_at_its_own_terminal() {
     front.run("echo 'Defaults use_pty\nann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann").good();
     let at_terminal = |task: &str, typed: &str| {
         let mut ssh = site.lab().command("timeout");
-        ssh.args(["--kill-after=5", "120", "ssh", "-tt", "ann@front"]);
+        ssh.args(["--kill-after=5", "600", "ssh", "-tt", "ann@front"]);
         ssh.arg(format!("stty cols 100 rows 30; stratus-install {task} --config site.toml"));
         ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut ssh = ssh.spawn().unwrap();

@@ -11,7 +11,7 @@ mod traffic;
 
 use base64::Engine as _;
 use bed::{Bed, LAN_HOST, eventually, pings};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stratus_tests::hosts::{Cloud, Host, Line, Tree};
 
 const SITE_FILE: &str = "/etc/stratus/stratus.toml";
@@ -194,7 +194,8 @@ fn is_on_the_lan(bed: &Bed, burst: &Host, name: &str, last: u8) {
     assert_eq!(burst.run("hostname").good().stdout.trim(), name);
     let lan = bed.lan();
     lan.run("ip neigh flush all").good();
-    assert!(pings(lan, &address));
+    // One line loses what is said first now and then.
+    eventually("the LAN reaches the burst node", || pings(lan, &address));
     let neighbours = lan.run("ip neigh show").good().stdout;
     assert!(neighbours.contains(&format!("{address} dev host0 lladdr {mac}")), "{neighbours}");
     let node = bed.node(name);
@@ -206,13 +207,11 @@ fn is_on_the_lan(bed: &Bed, burst: &Host, name: &str, last: u8) {
 
 /// Its session ends although it was up, and the other one's does not.
 fn is_thrown_out_at_once(bed: &Bed, burst: &Host, other: &Host) {
-    assert!(pings(burst, LAN_HOST));
-    let begin = Instant::now();
+    eventually("the node that will be revoked is there", || pings(burst, LAN_HOST));
     let told = bed.front().run("stratus-vpn revoke burst1").good();
     assert!(told.stderr.contains("its session was ended"), "{}", told.stderr);
-    eventually("the revoked node is cut off", || !pings(burst, LAN_HOST));
-    let cut = begin.elapsed();
-    println!("cut off {cut:.1?} after the beginning of `revoke`");
+    let cut = eventually("the revoked node is cut off", || !pings(burst, LAN_HOST));
+    println!("cut off {cut:.1?} after `revoke`");
     assert!(cut < Duration::from_secs(10), "{cut:?}");
     eventually("the other one is there", || pings(other, LAN_HOST));
 }

@@ -50,15 +50,13 @@ fn a_machine_in_another_cloud_is_a_node_through_wireguard() {
     // What the server lets in follows the register, although its unit is not started again.
     vpn(front, "add guest");
     front.run("systemctl reload stratus-vpn-server").good();
-    assert!(pings(&burst, LAN_HOST));
+    eventually("the burst node is let in", || pings(&burst, LAN_HOST));
     site.install(&["drift"]).good();
 
-    let begin = Instant::now();
     let told = front.run("stratus-vpn revoke burst1").good();
     assert!(told.stderr.contains("its session was ended"), "{}", told.stderr);
-    eventually("the revoked node is cut off", || !pings(&burst, LAN_HOST));
-    let cut = begin.elapsed();
-    println!("cut off {cut:.1?} after the beginning of `revoke`");
+    let cut = eventually("the revoked node is cut off", || !pings(&burst, LAN_HOST));
+    println!("cut off {cut:.1?} after `revoke`");
     assert!(cut < Duration::from_secs(10), "{cut:?}");
 
     changes_its_mode(&site, front);
@@ -163,7 +161,7 @@ fn joins_from_context(host: &Host, context: &str) {
 fn both_ways(burst: &Host, lan: &Host) {
     let waited = eventually("the burst node reaches the LAN", || pings(burst, LAN_HOST));
     println!("the LAN was reached {waited:.1?} after it was looked for");
-    assert!(pings(lan, BURST));
+    eventually("the LAN reaches the burst node", || pings(lan, BURST));
 }
 
 /// Waits until something holds; two minutes at most.

@@ -64,7 +64,7 @@ fn the_firewall_lets_in_what_the_site_needs_and_nothing_else() {
     for (port, open) in [(2222, true), (8443, true), (8081, false), (9999, false)] {
         assert_eq!(net.outside.call("198.51.100.1", port).is_some(), open, "{port}");
     }
-    run(&mut net.outside.command(&["ping", "-c1", "-W2", "198.51.100.1"])).good();
+    run(&mut net.outside.command(&["ping", "-c3", "-i0.2", "-W5", "198.51.100.1"])).good();
     // Answers to the host's own calls get back.
     let _server = net.outside.listen(&[7000]);
     assert_eq!(net.host.call("198.51.100.9", 7000).as_deref(), Some("198.51.100.1"));
@@ -84,7 +84,7 @@ fn a_network_with_translation_reaches_the_outside_and_is_not_reached() {
     net.host.ip("route add 10.99.0.1/32 dev br0");
     let ping = ["ping", "-c1", "-W1", "-I", "10.99.0.1", "198.51.100.9"];
     assert_ne!(run(&mut net.guest.command(&ping)).code, 0);
-    let ping = ["ping", "-c1", "-W1", "-I", "10.0.0.5", "198.51.100.9"];
+    let ping = ["ping", "-c3", "-i0.2", "-W5", "-I", "10.0.0.5", "198.51.100.9"];
     run(&mut net.guest.command(&ping)).good();
 }
 

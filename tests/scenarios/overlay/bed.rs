@@ -248,7 +248,12 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) -> Duratio
     begin.elapsed()
 }
 
-/// Whether one of some pings is answered.
+/// Whether one of a few pings is answered within some seconds: a busy machine is slow to answer one.
+pub(crate) fn reaches(from: &Namespace, to: &str) -> bool {
+    run(&mut from.command(&["ping", "-c", "5", "-i", "0.2", "-W", "5", to])).code == 0
+}
+
+/// Whether a ping is answered at once.
 pub(crate) fn pings(from: &Namespace, to: &str) -> bool {
     run(&mut from.command(&["ping", "-c", "1", "-W", "1", to])).code == 0
 }

@@ -109,7 +109,7 @@ impl Browser {
 
     /// The page's text as people see it.
     pub fn text(&self) -> String {
-        self.script("return document.body.innerText").as_str().unwrap_or_default().to_owned()
+        self.script("return document.body?.innerText").as_str().unwrap_or_default().to_owned()
     }
 
     fn element(&self, css: &str) -> String {

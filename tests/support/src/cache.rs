@@ -213,6 +213,23 @@ impl Cache {
         (number("received"), number("served"))
     }
 
+    /// Waits until the object that is listed first is as wanted.
+    ///
+    /// # Panics
+    /// It is not, for a while.
+    #[track_caller]
+    pub fn until_first(&self, wanted: impl Fn(&serde_json::Value) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let listed = self.told(&["list"]);
+            if wanted(&listed[0]) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{listed}\n{}", self.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
     /// Waits until nothing is under way: no transfer, no reader, no file held that has no name.
     ///
     /// # Panics

@@ -448,8 +448,13 @@ impl Answering<'_> {
     }
 
     fn stall(&self) -> Goes {
-        self.shared.tally(self.path, |tally| tally.waiting += 1);
-        let told = self.shared.state().told;
+        // At once, or who sees it wait may tell it to go on before it knows what it was told.
+        let told = {
+            let mut state = self.shared.state();
+            state.tallies.entry(self.path.to_owned()).or_default().waiting += 1;
+            state.told
+        };
+        self.shared.changed.notify_all();
         // In steps, so that a connection that the other end closed is noticed.
         let until = Instant::now() + PATIENCE;
         let stopped = loop {

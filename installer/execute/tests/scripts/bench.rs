@@ -7,11 +7,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::RwLock;
 use std::time::Duration;
 use stratus_execute::host::{Deadlines, Work};
 use stratus_execute::scripts::{Back, Known, job, undo};
 use stratus_plan::step::{Access, Step};
 use tempfile::TempDir;
+
+/// Read while a program is started, written while a stand-in is: a child has what is open until it
+/// becomes its program, and a file that is open for writing cannot be run (ETXTBSY).
+static STARTS: RwLock<()> = RwLock::new(());
 
 pub(crate) struct Bench {
     folder: TempDir,
@@ -27,6 +32,12 @@ impl Said {
     pub(crate) fn changed(&self) -> bool {
         self.stdout.lines().any(|l| l.starts_with("changed "))
     }
+}
+
+/// Starts a program while nobody writes a stand-in.
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    let _nobody_writes = STARTS.read().unwrap();
+    command.spawn().unwrap()
 }
 
 /// The user that runs the tests, as owner of files: they need not be root.
@@ -64,6 +75,7 @@ impl Bench {
             calls.display(),
             self.folder.path().display()
         );
+        let _nobody_starts = STARTS.write().unwrap();
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -120,15 +132,10 @@ impl Bench {
             self.folder.path().join("bin").display(),
             std::env::var("PATH").unwrap()
         );
-        let mut child = Command::new("sh")
-            .args(["-c", &taker])
-            .env("PATH", path)
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", &taker]).env("PATH", path).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = spawn(&mut command);
         let mut stdin = child.stdin.take().unwrap();
         let (script, payload) = (work.script.clone(), work.payload.clone());
         std::thread::spawn(move || {

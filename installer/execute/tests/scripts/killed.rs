@@ -17,7 +17,8 @@ fn converges(step: &Step, prepare: impl Fn(&Bench)) {
     prepare(&peace);
     let begun = Instant::now();
     peace.apply(step);
-    let whole = begun.elapsed();
+    let mut whole = begun.elapsed();
+    assert!(whole < Duration::from_secs(30));
     let paths = |bench: &Bench| {
         let root = bench.root().display().to_string();
         let plain = |(name, text): (String, String)| (name, text.replace(&root, "ROOT"));
@@ -29,17 +30,21 @@ fn converges(step: &Step, prepare: impl Fn(&Bench)) {
         let bench = Bench::new();
         prepare(&bench);
         let mut child = bench.start(&bench.work(step));
-        std::thread::sleep(whole.mul_f64(f64::from(number) / f64::from(KILLS)));
+        let moment = whole.mul_f64(f64::from(number) / f64::from(KILLS));
+        std::thread::sleep(moment);
         let group = Pid::from_child(&child);
         let alive = child.try_wait().unwrap().is_none();
         let _ = kill_process_group(group, Signal::KILL);
         child.wait().unwrap();
         cut += u32::from(alive);
+        if !alive {
+            // The first run took longer than usual: what waits for a disk does.
+            whole = moment;
+        }
         bench.apply(step);
         assert_eq!(paths(&bench), expected, "killed after {number} of {KILLS} parts");
     }
     assert!(cut > KILLS / 3, "only {cut} of {KILLS} kills met the step at work");
-    assert!(whole < Duration::from_secs(30));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A new network: in place only when it is confirmed.
 
-use crate::bench::{Bench, mine};
+use crate::bench::{self, Bench, mine};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -66,12 +66,10 @@ fn machine(bench: &Bench, task: &str) {
     let pending = bench.at("/var/lib/stratus/installer/network/pending");
     let bin = bench.root().parent().unwrap().join("bin");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let status = Command::new("sh")
-        .arg(pending.join("machine"))
-        .args([task.as_ref(), pending.as_os_str(), bench.root().as_os_str()])
-        .env("PATH", path)
-        .status();
-    assert!(status.unwrap().success());
+    let mut command = Command::new("sh");
+    command.arg(pending.join("machine")).env("PATH", path);
+    command.args([task.as_ref(), pending.as_os_str(), bench.root().as_os_str()]);
+    assert!(bench::spawn(&mut command).wait().unwrap().success());
 }
 
 #[test]

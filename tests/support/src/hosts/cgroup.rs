@@ -9,7 +9,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd /sys/fs/cgroup || exit 1
 [ -d "$1" ] || exit 0
 echo 1 > "$1/cgroup.kill" || exit 1
 # A group cannot be removed before its last process is gone, and the shell has no event for it.
-for attempt in $(seq 500); do
+for attempt in $(seq 6000); do
     find "$1" -depth -type d -exec rmdir {} + 2> /dev/null
     [ -d "$1" ] || exit 0
     sleep 0.01

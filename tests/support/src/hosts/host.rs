@@ -206,6 +206,7 @@ impl Host {
                     "`{}` is down, its interface stays",
                     self.name()
                 );
+                std::thread::sleep(Duration::from_millis(10));
             }
         }
     }

@@ -29,7 +29,7 @@ done
 drop_in() { mkdir -p "etc/systemd/system/$1.d"; cat > "etc/systemd/system/$1.d/lab.conf"; }
 printf '[Unit]\nWants=network-online.target\nAfter=network-online.target\n' | drop_in multi-user.target
 wait=/lib/systemd/systemd-networkd-wait-online
-printf '[Service]\nExecStart=\nExecStart=%s --any --timeout=20\n' $wait |
+printf '[Service]\nExecStart=\nExecStart=%s --any --timeout=110\n' $wait |
     drop_in systemd-networkd-wait-online.service
 mkdir -p root/.ssh && chmod 700 root root/.ssh
 touch etc/.updated var/.updated

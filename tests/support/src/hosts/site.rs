@@ -139,7 +139,7 @@ opennebula_key = "repo2.key"
         String::new()
     }
 
-    /// `stratus-install` at a terminal of its own, at which somebody types. It has two minutes.
+    /// `stratus-install` at a terminal of its own, at which somebody types. It has ten minutes.
     ///
     /// # Panics
     /// It cannot be started.
@@ -147,7 +147,7 @@ opennebula_key = "repo2.key"
         let program = program("stratus-install").get_program().to_string_lossy().into_owned();
         let line = format!("{program} {} --config {}", arguments.join(" "), self.file.display());
         let mut command = self.lab.command("timeout");
-        command.args(["--kill-after=5", "120", "script", "-qefc", &line, "/dev/null"]);
+        command.args(["--kill-after=5", "600", "script", "-qefc", &line, "/dev/null"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("script (util-linux) starts");
         // The terminal stays until the program has ended: its end would be an end of file.
@@ -166,7 +166,7 @@ opennebula_key = "repo2.key"
     /// which its new network is loaded and nobody has confirmed it; then boots it again.
     ///
     /// # Panics
-    /// The network step does not begin within two minutes.
+    /// The network step does not begin within ten minutes.
     pub fn cut_before_confirmation(&mut self, node: usize) {
         const PENDING: &str = "/var/lib/stratus/installer/network/pending";
         let mut apply = self.command("stratus-install", &["apply", "--yes"]);
@@ -206,7 +206,7 @@ opennebula_key = "repo2.key"
 fn wait_for(happens: impl Fn() -> bool, what: &str) {
     let begun = Instant::now();
     while !happens() {
-        assert!(begun.elapsed() < Duration::from_mins(2), "not within two minutes: {what}");
+        assert!(begun.elapsed() < Duration::from_mins(10), "not within ten minutes: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -174,9 +174,12 @@ impl State {
     /// Writes beside, syncs and renames, so that a kill at any point leaves a whole file.
     pub(super) fn save(&self, path: &Path) -> Result<(), String> {
         let problem = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+        let bytes = serde_json::to_vec(self).map_err(|e| problem(&e))?;
+        if std::fs::read(path).is_ok_and(|kept| kept == bytes) {
+            return Ok(());
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| problem(&e))?;
-        let bytes = serde_json::to_vec(self).map_err(|e| problem(&e))?;
         file.write_all(&bytes).map_err(|e| problem(&e))?;
         file.as_file().sync_all().map_err(|e| problem(&e))?;
         file.persist(path).map_err(|e| problem(&e))?;
