@@ -39,6 +39,17 @@ pub(crate) fn check(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// As [`check`], for what comes over the network: a failure is tried twice more.
+pub(crate) fn fetch(command: &mut Command) -> Result<()> {
+    for _ in 0..2 {
+        match check(command) {
+            Ok(()) => return Ok(()),
+            Err(error) => println!("{error:#}; trying again"),
+        }
+    }
+    check(command)
+}
+
 /// Runs a command and gives its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = show(command);

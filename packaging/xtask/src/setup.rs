@@ -2,7 +2,7 @@
 
 mod pan;
 
-use crate::run::{check, find, tools};
+use crate::run::{check, fetch, find, tools};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -136,8 +136,8 @@ fn debian(packages: &[&str]) -> Result<()> {
         command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
         command
     };
-    check(apt().args(["update", "-qq"]))?;
-    check(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
+    fetch(apt().args(["update", "-qq"]))?;
+    fetch(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
         .context("apt-get needs root; run `apt-get install` with these packages yourself otherwise")
 }
 
@@ -157,9 +157,9 @@ fn unpack() -> Result<()> {
     }
     let archives = folder.join("archives");
     std::fs::create_dir_all(archives.join("partial"))?;
-    check(Command::new("apt-get").args(["update", "-qq"]))?;
+    fetch(Command::new("apt-get").args(["update", "-qq"]))?;
     let place = format!("Dir::Cache::archives={}", archives.display());
-    check(
+    fetch(
         Command::new("apt-get")
             .args(["install", "-y", "-qq", "--no-install-recommends", "--download-only", "-o"])
             .args([&place, "-o", "APT::Sandbox::User=root"])
@@ -186,7 +186,7 @@ pub(crate) fn axe() -> Result<PathBuf> {
     let folder = tools().join("axe");
     std::fs::create_dir_all(&folder)?;
     let pip = pip()?;
-    check(
+    fetch(
         Command::new(pip)
             .args(["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest"])
             .arg(&folder)
@@ -218,7 +218,7 @@ fn apel() -> Result<()> {
     if !modules.join("dirq").is_dir() {
         println!("installing Python packages for APEL into {}", modules.display());
         let pip = pip()?;
-        check(
+        fetch(
             Command::new(pip)
                 .args(["install", "--quiet", "--no-deps", "--disable-pip-version-check"])
                 .arg("--target")
@@ -231,9 +231,9 @@ fn apel() -> Result<()> {
     }
     let archive = tools().join("apel.tar.gz");
     let curl = find("curl").context("there is no curl")?;
-    let mut fetch = Command::new(curl);
-    fetch.args(["--fail", "--silent", "--location", "--max-time", "60", "--output"]);
-    if !fetch.arg(&archive).arg(APEL).status()?.success() {
+    let mut curl = Command::new(curl);
+    curl.args(["--fail", "--silent", "--location", "--max-time", "60", "--output"]);
+    if !curl.arg(&archive).arg(APEL).status()?.success() {
         println!(
             "LEFT OUT: the comparison with APEL's own parser and database: {APEL} cannot be had; \
              STRATUS_TEST_APEL may name a checkout"
@@ -261,7 +261,7 @@ pub(crate) fn pyone() -> Result<()> {
     install.arg("--python").arg(folder.join("bin/python"));
     // six is used by pyone and not asked for by it.
     install.args(["install", "--quiet", "--disable-pip-version-check"]);
-    check(install.args(["pyone==7.2.0", "six==1.17.0"]))?;
+    fetch(install.args(["pyone==7.2.0", "six==1.17.0"]))?;
     std::fs::write(folder.join("done"), "").context("the environment cannot be written")
 }
 
@@ -293,7 +293,7 @@ pub(crate) fn s3_server() -> Result<Option<PathBuf>> {
     println!("installing versitygw from its Go module into {}", tools().display());
     // Go's own caches too stay below the checkout.
     let cache = tools().join("go");
-    check(
+    fetch(
         Command::new(go)
             .args(["install", "-modcacherw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"])
             .env("GOBIN", tools().join("bin"))

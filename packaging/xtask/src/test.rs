@@ -1,6 +1,6 @@
 //! Everything that must hold before a change lands, in the order that fails fastest.
 
-use crate::run::{cargo, check, find, step, tools};
+use crate::run::{cargo, check, fetch, find, step, tools};
 use crate::{setup, side_by_side, tidy};
 use anyhow::Result;
 use std::process::Command;
@@ -58,7 +58,7 @@ fn licences() -> Result<()> {
                 ];
                 let mut cargo = cargo();
                 cargo.args(install).arg("--root").arg(tools()).env("CARGO_PROFILE_DEV_DEBUG", "0");
-                check(&mut cargo)?;
+                fetch(&mut cargo)?;
             }
             ours
         }
@@ -69,9 +69,9 @@ fn licences() -> Result<()> {
         check(&mut command)
     };
     run(&["licenses", "bans", "sources"])?;
-    let mut fetch = Command::new(&deny);
-    fetch.current_dir(crate::run::root()).args(["fetch", "db"]);
-    if fetch.status().is_ok_and(|s| s.success()) {
+    let mut database = Command::new(&deny);
+    database.current_dir(crate::run::root()).args(["fetch", "db"]);
+    if database.status().is_ok_and(|s| s.success()) {
         return run(&["advisories"]);
     }
     println!(
