@@ -23,9 +23,34 @@ is() { "$@" > /dev/null 2>&1 || fail "not so: $*"; }
 is_not() { if "$@" > /dev/null 2>&1; then fail "should not be: $*"; fi; }
 same() { [ "$1" = "$2" ] || fail "\`$1\` is not \`$2\`"; }
 
-if command -v dnf > /dev/null; then family=rpm; else family=deb; fi
+family=rpm
+if command -v dnf > /dev/null; then
+    manager=dnf
+elif command -v zypper > /dev/null; then
+    manager=zypper
+else
+    family=deb
+fi
 
 apt() { apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"; }
+# rpms TASK [PACKAGE…]: the same by dnf and by zypper.
+rpms() {
+    if [ $manager = zypper ]; then
+        case $1 in
+        install) shift && set -- install --no-recommends "$@" ;;
+        upgrade) zypper -n refresh && set -- update ;;
+        downgrade) shift && set -- install --oldpackage "$@" ;;
+        clean) set -- clean --all ;;
+        esac
+        zypper -n "$@"
+    else
+        case $1 in
+        upgrade) set -- --refresh upgrade ;;
+        clean) set -- clean all ;;
+        esac
+        dnf -y "$@"
+    fi
+}
 version() {
     if [ $family = deb ]; then
         dpkg-query -W -f '${Version}\n' "$1"
@@ -39,7 +64,7 @@ at() {
         [ "$(version "$name")" = "$1" ] || printf ' %s%s%s' "$name" "$separator" "$1"
     done
 }
-if [ $family = deb ]; then separator='='; else separator='-'; fi
+case ${manager:-apt} in dnf) separator='-' ;; *) separator='=' ;; esac
 
 add_repository() {
     if [ $family = deb ]; then
@@ -47,13 +72,16 @@ add_repository() {
         curl -fsS -o /etc/apt/keyrings/stratus.asc "$1/stratus.asc"
         curl -fsS -o /etc/apt/sources.list.d/stratus.sources "$1/stratus.sources"
         apt update
+    elif [ $manager = zypper ]; then
+        rpm --import "$1/stratus.asc"
+        zypper -n addrepo --refresh "$1/yum/x86_64" stratus
     else
         curl -fsS -o /etc/yum.repos.d/stratus.repo "$1/stratus.repo"
     fi
 }
 
 install_all() {
-    if [ $family = deb ]; then apt install stratus; else dnf -y install stratus; fi
+    if [ $family = deb ]; then apt install stratus; else rpms install stratus; fi
 }
 
 stage_install() {
@@ -171,7 +199,7 @@ stage_upgrade() {
         # The package's own words are beside the administrator's.
         is test -f $site.dpkg-dist
     else
-        dnf -y --refresh upgrade
+        rpms upgrade
         is test -f $site.rpmnew
     fi
     goes_on "$1"
@@ -183,14 +211,14 @@ stage_downgrade() {
         is_not apt install $(at "$1")
         apt --allow-downgrades install $(at "$1")
     else
-        dnf -y downgrade $(at "$1")
+        rpms downgrade $(at "$1")
     fi
     goes_on "$1"
 }
 
 stage_remove() {
     # shellcheck disable=SC2086
-    if [ $family = deb ]; then apt remove $all; else dnf -y remove $all; fi
+    if [ $family = deb ]; then apt remove $all; else rpms remove $all; fi
     for unit in stratus-repository stratus-cache stratus-monitor; do
         is_not systemctl is-active $unit
         is_not systemctl cat $unit
@@ -223,14 +251,15 @@ stage_purge() {
         apt clean
     else
         # shellcheck disable=SC2086
-        dnf -y remove $all
+        rpms remove $all
         # RPM knows no purge: data, accounts and changed settings are the administrator's to take away.
-        rm -rf /etc/stratus /var/lib/stratus /var/cache/stratus /etc/yum.repos.d/stratus.repo
+        rm -rf /etc/stratus /var/lib/stratus /var/cache/stratus
+        rm -f /etc/yum.repos.d/stratus.repo /etc/zypp/repos.d/stratus.repo
         for user in stratus-repository stratus-cache stratus-monitor stratus-accounting; do
             userdel $user
         done
         groupdel stratus
-        dnf -q clean all
+        rpms clean
     fi
     rm -rf $trial /var/lib/one
     is_not getent passwd stratus-repository

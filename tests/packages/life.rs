@@ -55,6 +55,7 @@ fn a_release_lives_on_every_family() {
         HostSetup::new("twelve").without_mirrors(),
         HostSetup::new("thirteen").base(Base::Trixie).without_mirrors(),
         HostSetup::new("el").base(Base::El9),
+        HostSetup::new("suse").base(Base::Leap16),
     ]);
     let before = hosts.each_ref().map(before);
     let first = [files(&out.join("apt/pool/stratus")), files(&out.join("yum/x86_64"))];
@@ -109,7 +110,7 @@ fn stages(host: &Host, stages: &[&[&str]]) {
 
 /// What package managers write down about their own work, and the copies of the lists of accounts that
 /// the system's tools keep.
-const BOOKS: [&str; 11] = [
+const BOOKS: [&str; 14] = [
     "/etc/group-",
     "/etc/gshadow-",
     "/etc/passwd-",
@@ -117,10 +118,13 @@ const BOOKS: [&str; 11] = [
     "/var/cache/apt",
     "/var/cache/debconf",
     "/var/cache/dnf",
+    "/var/cache/zypp",
+    "/var/lib/YaST2",
     "/var/lib/apt",
     "/var/lib/dnf",
     "/var/lib/dpkg",
     "/var/lib/rpm",
+    "/var/lib/zypp",
 ];
 
 fn nothing_is_left(host: &Host, before: &Tree) {

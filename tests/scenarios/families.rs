@@ -72,6 +72,21 @@ fn a_node_of_the_el_family_joins_a_site_of_debian() {
     node.run(&format!("systemctl is-active {sockets} && systemctl is-enabled {sockets}")).good();
 }
 
+/// The same for zypper, which knows the key by the site file alone.
+const ZYPP: &str = "[extras]\nname=extras\nenabled=1\nautorefresh=1\ngpgcheck=1\n\
+    baseurl=http://web.lab/repo/7.4/openSUSE/16.0/x86_64\n";
+
+#[test]
+fn a_node_of_suse_joins_a_site_of_debian() {
+    let suse = bare("node1", Base::Leap16).file("/etc/zypp/repos.d/extras.repo", 0o644, ZYPP);
+    let site = Site::of([bare("front", Base::Bookworm), suse], standins().with_rpm());
+    site.write("node1", "10.77.0.109", "");
+    comes_up(&site);
+    let node = &site.hosts[1];
+    node.run("rpm -q opennebula-node-kvm libvirt-daemon-system").good();
+    node.run("zypper --non-interactive repos --uri | grep -F stratus-opennebula").good();
+}
+
 /// An address in the file of ifupdown, in place of the one that networkd has.
 fn ifupdown(host: &Host) {
     let interfaces = format!(

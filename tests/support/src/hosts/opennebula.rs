@@ -71,7 +71,7 @@ impl Standins {
         self.package(libvirt::standin())
     }
 
-    /// With the same packages for [`Base::El9`] too.
+    /// With the same packages for [`Base::El9`] and [`Base::Leap16`] too.
     #[must_use]
     pub fn with_rpm(mut self) -> Self {
         self.with_rpm = true;
@@ -236,8 +236,9 @@ impl OpenNebulaRepository {
             self.suites.insert(base.suite(), built);
         }
         if self.with_rpm {
-            let folder = self.folder.join(&release).join(Base::El9.folder());
-            self.rpm = Some(RpmRepository::build(&folder, &packages, &self.key));
+            let folder = |base: Base| self.folder.join(&release).join(base.folder());
+            RpmRepository::build(&folder(Base::Leap16), &packages, &self.key);
+            self.rpm = Some(RpmRepository::build(&folder(Base::El9), &packages, &self.key));
         }
     }
 

@@ -48,6 +48,9 @@ pub enum Base {
     /// Debian 12 that passes for AlmaLinux 9: real systemd, rpm and dnf, and a package database that
     /// says that what a base system has is there. Not to be had so: SELinux, firewalld, real packages.
     El9,
+    /// Debian 12 that passes for openSUSE Leap 16: real systemd, rpm and zypper, and such a package
+    /// database. Not to be had so: AppArmor as it is there, firewalld, real packages.
+    Leap16,
 }
 
 impl Base {
@@ -58,6 +61,7 @@ impl Base {
             Self::Trixie => "trixie",
             Self::Noble => "noble",
             Self::El9 => "el9",
+            Self::Leap16 => "leap16",
         }
     }
 
@@ -68,6 +72,7 @@ impl Base {
             Self::Trixie => "Debian/13",
             Self::Noble => "Ubuntu/24.04",
             Self::El9 => "AlmaLinux/9/x86_64",
+            Self::Leap16 => "openSUSE/16.0/x86_64",
         }
     }
 
@@ -141,7 +146,7 @@ impl Base {
 
     /// The release that the root is really made of.
     fn archive(self) -> &'static str {
-        if self == Self::El9 { "bookworm" } else { self.suite() }
+        if matches!(self, Self::El9 | Self::Leap16) { "bookworm" } else { self.suite() }
     }
 
     fn packages(self) -> String {
@@ -150,18 +155,25 @@ impl Base {
             // Where Debian's required packages bring apt, Ubuntu's do not.
             Self::Noble => ",apt,ubuntu-keyring",
             Self::El9 => ",rpm,dnf,gpg",
+            Self::Leap16 => ",rpm,zypper,gpg",
         };
         format!("{PACKAGES}{more}")
     }
 
     fn recipe(self) -> String {
-        let more = if self == Self::El9 { include_str!("standins/el9.sh") } else { "" };
+        let more = match self {
+            Self::El9 => concat!(include_str!("standins/el9.sh"), include_str!("standins/rpm.sh")),
+            Self::Leap16 => {
+                concat!(include_str!("standins/leap16.sh"), include_str!("standins/rpm.sh"))
+            }
+            Self::Bookworm | Self::Trixie | Self::Noble => "",
+        };
         format!("{PREPARE}{more}")
     }
 
     fn components(self) -> &'static [&'static str] {
         match self {
-            Self::Bookworm | Self::Trixie | Self::El9 => &["main"],
+            Self::Bookworm | Self::Trixie | Self::El9 | Self::Leap16 => &["main"],
             Self::Noble => &["main", "universe"],
         }
     }
