@@ -53,10 +53,12 @@ fn a_machine_in_another_cloud_is_a_node_through_wireguard() {
     eventually("the burst node is let in", || pings(&burst, LAN_HOST));
     site.install(&["drift"]).good();
 
+    let begin = Instant::now();
     let told = front.run("stratus-vpn revoke burst1").good();
     assert!(told.stderr.contains("its session was ended"), "{}", told.stderr);
-    let cut = eventually("the revoked node is cut off", || !pings(&burst, LAN_HOST));
-    println!("cut off {cut:.1?} after `revoke`");
+    eventually("the revoked node is cut off", || !pings(&burst, LAN_HOST));
+    let cut = begin.elapsed();
+    println!("cut off {cut:.1?} after the beginning of `revoke`");
     assert!(cut < Duration::from_secs(10), "{cut:?}");
 
     changes_its_mode(&site, front);
